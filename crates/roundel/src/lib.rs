@@ -1,0 +1,1 @@
+//! A single-threaded dispatcher with asyncio's vocabulary.
