@@ -1,0 +1,114 @@
+# `make help` lists what there is. Needs cargo, a C compiler and CPython >= 3.11; all else is fetched into .venv*.
+#
+# PYTHONS="/path/to/python3.15 …" adds interpreters to those that are found; PY=3.12 chooses one of them.
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.SECONDEXPANSION:
+
+export PYTHONS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYO3_PYTHON := $(CURDIR)/.venv/bin/python
+
+PY = $(eval PY := $(firstword $(shell scripts/interpreters.sh default)))$(PY)
+VERSIONS = $(shell scripts/interpreters.sh 2>/dev/null | cut -d' ' -f1)
+SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
+DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
+
+##@ Use
+.PHONY: help setup build release demo bench
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
+		/^[a-z-]+:.*## / { split($$1, target, " "); printf "  %-20s %s\n", target[1], $$2 }' Makefile
+
+setup: .venv/.ready ## Make .venv with the tools of a developer
+
+build: .venv/.ready ## Build the extension into .venv, quickly
+	$(DEVELOP) --profile fast
+
+release: .venv/.ready ## Build the extension into .venv as users get it
+	$(DEVELOP) --release
+
+demo: release ## Run the example programs in Python and in Rust, on the virtual clock
+	for program in queue pace iteration; do \
+		.venv/bin/python -m roundel --virtual-time examples/$$program.py; \
+		cargo run --release --quiet --example $$program -- --virtual-time; \
+	done
+
+bench: release ## Measure against asyncio and uvloop
+	.venv/bin/pip install --quiet --group bench
+	.venv/bin/python -m benchmarks
+
+##@ Test
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython loom asan
+test: test-rust test-doc test-each ## Run every test, on every interpreter that is found
+
+test-rust: ## Run the core's tests
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --tests --examples; fi
+
+test-doc: ## Run the examples in the core's documentation
+	cargo test --doc
+
+test-each: ## Run the Python tests on every interpreter that is found
+	@scripts/interpreters.sh
+	@for version in $(VERSIONS); do $(MAKE) test-python test-parity test-cpython PY=$$version; done
+
+test-python: .venvs/$$(PY)/.built ## Run the package's tests on one interpreter
+	.venvs/$(PY)/bin/python -m pytest tests/python
+
+test-parity: .venvs/$$(PY)/.built ## Compare event logs of asyncio and roundel on one interpreter
+	.venvs/$(PY)/bin/python -m pytest tests/parity
+
+test-cpython: .venvs/$$(PY)/.built ## Run CPython's own asyncio tests on one interpreter
+	.venvs/$(PY)/bin/python tests/cpython/run.py
+
+loom: ## Run the core's concurrent parts in every interleaving
+	RUSTFLAGS="--cfg loom" cargo test --release --test loom
+
+##@ Check
+.PHONY: ci lint types docs shape fmt check-free-threaded
+ci: lint types docs shape check-free-threaded test ## Run all that a change must pass
+
+lint: .venv/.ready ## Check format and lint of Rust and Python
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+types: build ## Check the package's types and that its stubs tell the truth
+	.venv/bin/mypy
+	.venv/bin/python -m mypy.stubtest roundel._roundel
+
+docs: ## Build the core's documentation
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+shape: ## Print the sizes and shares that the style guide bounds
+	.venv/bin/python scripts/shape.py
+
+fmt: .venv/.ready ## Format Rust and Python
+	cargo fmt --all
+	.venv/bin/ruff check --fix-only --quiet .
+	.venv/bin/ruff format .
+
+check-free-threaded: ## Compile for free-threaded CPython 3.14
+	PYO3_CONFIG_FILE=$(CURDIR)/scripts/free-threaded.cfg cargo check --package roundel-python
+
+# .venv is for developing: tools, and the package as it stands in the tree.
+.venv/.ready: pyproject.toml
+	scripts/venv.sh default .venv tools
+	touch $@
+
+# .venvs/3.12 is for testing on 3.12: the package is installed there from its wheel.
+.venvs/%/.ready: pyproject.toml
+	scripts/venv.sh $* .venvs/$* test
+	touch $@
+
+.venvs/%/.built: .venv/.ready .venvs/%/.ready $(SOURCES)
+	rm -rf build/wheels/$*
+	.venv/bin/maturin build --quiet --profile fast --compatibility linux --interpreter .venvs/$*/bin/python --out build/wheels/$*
+	.venvs/$*/bin/pip install --quiet --force-reinstall --no-deps build/wheels/$*/*.whl
+	touch $@
+
+.PRECIOUS: .venvs/%/.ready .venvs/%/.built
