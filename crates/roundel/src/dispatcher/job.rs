@@ -1,0 +1,62 @@
+//! What a face tells the dispatcher about its jobs and about itself.
+
+use std::ops::ControlFlow;
+
+/// An entry of the ready queue: what a face has the dispatcher run.
+///
+/// The dispatcher clones jobs (a reader's, each time its descriptor is ready) and asks them
+/// questions in the middle of its work. So `clone`, [`is_cancelled`](Job::is_cancelled) and
+/// [`is_reorderable`](Job::is_reorderable) must be quick and must not call the dispatcher, nor
+/// run code that might. Dropping a job may do both: the dispatcher does it only where it can bear
+/// to be called.
+pub trait Job: Clone + 'static {
+    /// What another thread sends to have a job run here.
+    type Remote: Send + 'static;
+
+    /// Makes a job of what another thread has sent.
+    fn from_remote(remote: Self::Remote) -> Self;
+
+    /// Says whether a timer need not fire any more.
+    ///
+    /// A cancelled timer is dropped when it comes to the front, or when
+    /// [`Dispatcher::timer_cancelled`](crate::Dispatcher::timer_cancelled) finds that there are
+    /// too many of its kind. A job that is ready is run all the same: it is its own affair then.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    /// Says whether a seeded [`Order`](crate::Order) may move the job among its neighbours.
+    fn is_reorderable(&self) -> bool {
+        true
+    }
+}
+
+/// What a face lends the dispatcher for the length of a turn.
+///
+/// All of it may call the dispatcher, which holds nothing borrowed meanwhile.
+pub trait Host<J: Job> {
+    /// Says whether [`block`](Host::block) is dear enough to first look without it, for nothing
+    /// more than events that have happened already.
+    const LOOKS_BEFORE_BLOCKING: bool = true;
+
+    /// Runs a job. [`ControlFlow::Break`] ends the turn at once: what has not been run stays
+    /// queued, in its order.
+    fn run(&mut self, job: J) -> ControlFlow<()>;
+
+    /// Calls `wait`, which may block, exactly once, between what has to be done before and after.
+    fn block(&mut self, wait: &mut dyn FnMut()) {
+        wait();
+    }
+
+    /// Hears that a signal has interrupted a wait. [`ControlFlow::Break`] ends the turn.
+    fn interrupted(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// Hears that nothing is ready and nothing is awaited: no timer, no descriptor, no work in
+    /// threads. Only another thread could wake the dispatcher, which is about to block until one
+    /// does. [`ControlFlow::Break`] ends the turn.
+    fn idle(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}

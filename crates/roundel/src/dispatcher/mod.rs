@@ -1,0 +1,247 @@
+//! The heart: what runs next.
+//!
+//! ```text
+//!   jobs ──push──▶ ready queue ◀──────────── inbox ◀──push── other threads
+//!                     │   ▲   ▲                 │
+//!           run_once  │   │   └─ timers due     │ notifier
+//!                     ▼   │                     ▼
+//!                  Host::run          reactor: readers, writers ◀──▶ the operating system
+//! ```
+//!
+//! A [`Dispatcher`] belongs to one thread; only its [`Inbox`] is for others. It is generic over the
+//! [`Job`] in its queue, so that each face (Rust tasks, Python's callbacks and tasks) has jobs of
+//! its own kind without an allocation for each. Start reading at [`Dispatcher::run_once`] in
+//! `turn.rs`.
+//!
+//! Jobs call the dispatcher they are run by, and so does the code that runs when a job is dropped.
+//! Therefore everything takes `&self`, and nothing is borrowed while a [`Host`] is called or a job
+//! is dropped.
+
+mod clock;
+mod inbox;
+mod job;
+mod order;
+mod ready;
+mod timers;
+mod tracer;
+mod turn;
+
+pub use clock::Clock;
+pub use inbox::Inbox;
+pub use job::{Host, Job};
+pub use order::Order;
+pub use tracer::Tracer;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use crate::reactor::{Direction, Reactor};
+use crate::sync::Arc;
+use crate::sys::Notifier;
+use ready::Ready;
+use timers::Timers;
+
+/// Runs jobs one after the other, in one thread: what is ready, what is due, what is readable or
+/// writable, what other threads send.
+pub struct Dispatcher<J: Job> {
+    ready: Ready<J>,
+    timers: Timers<J>,
+    reactor: Reactor<J>,
+    inbox: Arc<Inbox<J::Remote>>,
+    /// The list that is swapped for the inbox's, to be used again and again.
+    letters: Cell<Vec<J::Remote>>,
+    clock: Clock,
+    /// How much work is outstanding in threads.
+    external: Cell<usize>,
+    /// How much has been run since the operating system was last asked for events.
+    unpolled: Cell<usize>,
+    tracer: RefCell<Option<Rc<dyn Tracer>>>,
+}
+
+impl<J: Job> Dispatcher<J> {
+    /// Makes a dispatcher that goes by `clock` and runs what is ready in the given order.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if there are no more descriptors to be had.
+    pub fn new(clock: Clock, order: Order) -> io::Result<Self> {
+        let notifier = Arc::new(Notifier::new()?);
+        Ok(Self {
+            ready: Ready::new(order),
+            timers: Timers::new(),
+            reactor: Reactor::new(Arc::clone(&notifier))?,
+            inbox: Arc::new(Inbox::new(notifier)),
+            letters: Cell::default(),
+            clock,
+            external: Cell::new(0),
+            unpolled: Cell::new(0),
+            tracer: RefCell::default(),
+        })
+    }
+
+    /// Puts a job at the back of the ready queue.
+    #[inline]
+    pub fn push(&self, job: J) {
+        self.ready.push(job);
+    }
+
+    /// Returns how many jobs are ready.
+    pub fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Returns the jobs that are ready, the next one first.
+    pub fn ready_jobs(&self) -> Vec<J> {
+        let mut jobs = Vec::with_capacity(self.ready.len());
+        self.ready.visit(&mut |job| jobs.push(job.clone()));
+        jobs
+    }
+
+    /// Returns the time of the dispatcher's clock, in nanoseconds.
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Makes a job ready at the time `deadline`, never earlier.
+    ///
+    /// Jobs with the same deadline become ready in the order in which they were handed in.
+    /// # Cost
+    ///
+    /// Logarithmic in the number of timers, constant if the deadline is the latest of all.
+    pub fn push_at(&self, deadline: u64, job: J) {
+        self.timers.push(deadline, job);
+    }
+
+    /// Hears that a job handed to [`push_at`](Self::push_at), which still waits for its time,
+    /// [is cancelled](Job::is_cancelled) from now on.
+    ///
+    /// Drops all cancelled timers once there are a hundred and more of them than of others. To
+    /// call it for a timer that has fired is no harm, except that this may happen earlier.
+    pub fn timer_cancelled(&self) {
+        self.timers.count_cancelled();
+    }
+
+    /// Returns how many timers there are, counting those cancelled but not yet dropped.
+    pub fn timer_count(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Returns the jobs that wait for their time, in no particular order.
+    pub fn timer_jobs(&self) -> Vec<J> {
+        let mut jobs = Vec::with_capacity(self.timers.len());
+        self.timers.visit(&mut |job| jobs.push(job.clone()));
+        jobs
+    }
+
+    /// Makes a job ready whenever `fd` can be read, has been hung up or has failed, and returns
+    /// the job it replaces.
+    ///
+    /// As long as the descriptor is readable, the job gets ready again and again.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error: for a descriptor that isn't open or can't be waited
+    /// for, as regular files can't. Nothing has been replaced then.
+    pub fn add_reader(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
+        self.reactor.add(fd, Direction::Read, job)
+    }
+
+    /// Makes a job ready whenever `fd` can be written, has been hung up or has failed, and returns
+    /// the job it replaces.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](Self::add_reader).
+    pub fn add_writer(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
+        self.reactor.add(fd, Direction::Write, job)
+    }
+
+    /// Ends what [`add_reader`](Self::add_reader) began, and returns the job if there was one.
+    ///
+    /// The descriptor may be closed already, though it is better form to remove it before.
+    pub fn remove_reader(&self, fd: RawFd) -> Option<J> {
+        self.reactor.remove(fd, Direction::Read)
+    }
+
+    /// Ends what [`add_writer`](Self::add_writer) began, and returns the job if there was one.
+    pub fn remove_writer(&self, fd: RawFd) -> Option<J> {
+        self.reactor.remove(fd, Direction::Write)
+    }
+
+    /// Returns the job that hears when `fd` can be read.
+    pub fn reader(&self, fd: RawFd) -> Option<J> {
+        self.reactor.job(fd, Direction::Read)
+    }
+
+    /// Returns the job that hears when `fd` can be written.
+    pub fn writer(&self, fd: RawFd) -> Option<J> {
+        self.reactor.job(fd, Direction::Write)
+    }
+
+    /// Says that `fd` is the face's own, as a pipe for signals is: watching it does not count as
+    /// awaiting something. Holds until the descriptor's reader and writer are removed.
+    pub fn mark_internal(&self, fd: RawFd) {
+        self.reactor.mark_internal(fd);
+    }
+
+    /// Says that work has begun in another thread whose end the inbox will hear of.
+    pub fn external_begin(&self) {
+        self.external.set(self.external.get() + 1);
+    }
+
+    /// Says that a piece of such work has ended.
+    pub fn external_end(&self) {
+        self.external.set(self.external.get().saturating_sub(1));
+    }
+
+    /// Returns the way into this dispatcher for other threads.
+    pub fn inbox(&self) -> Arc<Inbox<J::Remote>> {
+        Arc::clone(&self.inbox)
+    }
+
+    /// Has `tracer` watch, or nobody.
+    pub fn set_tracer(&self, tracer: Option<Rc<dyn Tracer>>) {
+        let replaced = self.tracer.replace(tracer);
+        // Dropping it may run code that calls this dispatcher, which is not borrowed any more.
+        drop(replaced);
+    }
+
+    /// Shows `visit` every job there is: ready, waiting for its time or for a descriptor.
+    ///
+    /// What `visit` does must not call the dispatcher.
+    pub fn visit_jobs(&self, visit: &mut dyn FnMut(&J)) {
+        self.ready.visit(visit);
+        self.timers.visit(visit);
+        self.reactor.visit(visit);
+    }
+
+    /// Closes the inbox and what the operating system has lent, and returns all jobs there are.
+    ///
+    /// They are the caller's to drop. A closed dispatcher still accepts jobs and timers and still
+    /// tells the time, but it neither watches descriptors nor waits. To close it again is no harm.
+    #[must_use = "these jobs will not be run"]
+    pub fn close(&self) -> Vec<J> {
+        let letters = self.inbox.close();
+        let mut jobs = self.ready.take();
+        jobs.extend(letters.into_iter().map(J::from_remote));
+        jobs.extend(self.timers.take());
+        jobs.extend(self.reactor.close());
+        jobs
+    }
+}
+
+impl<J: Job> fmt::Debug for Dispatcher<J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("ready", &self.ready.len())
+            .field("timers", &self.timers.len())
+            .field("watched", &self.reactor.watched())
+            .field("external", &self.external.get())
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}

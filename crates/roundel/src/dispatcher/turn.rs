@@ -1,0 +1,225 @@
+//! One turn of the dispatcher.
+
+use std::io;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::time::Duration;
+
+use super::Dispatcher;
+use super::job::{Host, Job};
+use super::tracer::Tracer;
+
+/// How much may be run before the operating system is asked for events although there is more to
+/// run. What is awaited must not starve, but each asking costs as much as several jobs.
+const JOBS_PER_POLL: usize = 256;
+
+/// What a turn counts at least: no more than sixteen turns pass without asking.
+const LEAST_PER_TURN: usize = JOBS_PER_POLL / 16;
+
+/// How long a virtual clock lets descriptors have their say before it jumps.
+const GRACE: Duration = Duration::from_millis(10);
+
+/// How long a turn may wait.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// Not at all, and there is no need to ask the operating system either.
+    None,
+    /// Not at all, but what has happened already is of interest.
+    Glance,
+    /// Until something happens, or so long.
+    Limited(Duration),
+    /// Until something happens.
+    Unlimited,
+    /// Until something happens, though nothing is awaited.
+    Forlorn,
+}
+
+impl<J: Job> Dispatcher<J> {
+    /// Runs one turn: waits until something is ready, if nothing is and if it may, and runs what
+    /// is ready then. What becomes ready meanwhile has to wait for the next turn.
+    ///
+    /// Returns [`ControlFlow::Break`] if the host has ended the turn.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error if it can't be waited for events, as after
+    /// [`close`](Self::close). Jobs that are ready stay so.
+    ///
+    /// # Cost
+    ///
+    /// While jobs are ready, the operating system is entered at every sixteenth turn at most, and
+    /// only if descriptors are watched; the clock is read only if there are timers.
+    pub fn run_once<H: Host<J>>(
+        &self,
+        host: &mut H,
+        may_block: bool,
+    ) -> io::Result<ControlFlow<()>> {
+        let patience = self.patience(may_block);
+        if self.wait(host, patience)?.is_break() {
+            return Ok(Break(()));
+        }
+        self.collect_events();
+        self.collect_timers(may_block);
+        Ok(self.run_ready(host))
+    }
+
+    /// Decides how long the turn may wait.
+    fn patience(&self, may_block: bool) -> Patience {
+        if may_block && !self.is_busy() {
+            let deadline = self.timers.next_deadline();
+            // Cancelled timers may have been dropped, and with them anything may have happened.
+            if !self.is_busy() {
+                return self.patience_until(deadline);
+            }
+        }
+        self.impatience()
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.ready.is_empty() || self.inbox.has_mail()
+    }
+
+    fn impatience(&self) -> Patience {
+        let due = self.unpolled.get() >= JOBS_PER_POLL || !self.is_busy();
+        if due && self.reactor.watched() > 0 {
+            Patience::Glance
+        } else {
+            Patience::None
+        }
+    }
+
+    fn patience_until(&self, deadline: Option<u64>) -> Patience {
+        let external = self.external.get() > 0;
+        let awaited = self.reactor.awaited() > 0;
+        match deadline {
+            None if external || awaited => Patience::Unlimited,
+            None => Patience::Forlorn,
+            Some(deadline) => match deadline.saturating_sub(self.clock.now()) {
+                0 => self.impatience(),
+                nanoseconds if !self.clock.is_virtual() => {
+                    Patience::Limited(Duration::from_nanos(nanoseconds))
+                }
+                _ if external => Patience::Unlimited,
+                _ if awaited => Patience::Limited(GRACE),
+                _ => self.impatience(),
+            },
+        }
+    }
+
+    /// Waits. The events are left with the reactor, and letters in the inbox.
+    fn wait<H: Host<J>>(&self, host: &mut H, patience: Patience) -> io::Result<ControlFlow<()>> {
+        let limit = match patience {
+            Patience::None => return Ok(Continue(())),
+            Patience::Glance => return self.glance(host),
+            Patience::Limited(limit) => Some(limit),
+            Patience::Forlorn if host.idle().is_break() => return Ok(Break(())),
+            Patience::Unlimited | Patience::Forlorn => None,
+        };
+        if H::LOOKS_BEFORE_BLOCKING && self.reactor.watched() > 0 {
+            let flow = self.glance(host)?;
+            if flow.is_break() || self.reactor.has_events() {
+                return Ok(flow);
+            }
+        }
+        // The host has been asked this and that, and may have made something ready.
+        if self.ready.is_empty() {
+            self.block(host, limit)
+        } else {
+            Ok(Continue(()))
+        }
+    }
+
+    /// Sees what has happened already, without leave from the host, as this can't block.
+    fn glance<H: Host<J>>(&self, host: &mut H) -> io::Result<ControlFlow<()>> {
+        self.unpolled.set(0);
+        let outcome = self.reactor.wait(Some(Duration::ZERO))?.run();
+        Self::heed(host, outcome)
+    }
+
+    /// Waits with leave from the host, and lets senders know that they have to notify.
+    fn block<H: Host<J>>(
+        &self,
+        host: &mut H,
+        limit: Option<Duration>,
+    ) -> io::Result<ControlFlow<()>> {
+        let wait = self.reactor.wait(limit)?;
+        if !self.inbox.fall_asleep() {
+            return Ok(Continue(()));
+        }
+        self.unpolled.set(0);
+        self.trace(|tracer| tracer.wait_began(limit));
+        let mut outcome = Ok(());
+        host.block(&mut || outcome = wait.run());
+        self.inbox.wake_up();
+        self.trace(|tracer| tracer.wait_ended());
+        Self::heed(host, outcome)
+    }
+
+    fn heed<H: Host<J>>(host: &mut H, outcome: io::Result<()>) -> io::Result<ControlFlow<()>> {
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(host.interrupted()),
+            outcome => outcome.map(Continue),
+        }
+    }
+
+    /// Makes ready what other threads have sent, and then what hears of descriptors: the letters
+    /// were here before the wait was over.
+    fn collect_events(&self) {
+        if self.inbox.has_mail() {
+            let mut letters = self.letters.take();
+            self.inbox.collect(&mut letters);
+            letters
+                .drain(..)
+                .for_each(|letter| self.ready.push(J::from_remote(letter)));
+            self.letters.set(letters);
+        }
+        self.reactor.collect(|job| self.ready.push(job));
+    }
+
+    /// Makes ready what is due; a virtual clock jumps to the next deadline before, if nothing else
+    /// is ready and nobody is at work elsewhere.
+    fn collect_timers(&self, may_block: bool) {
+        if self.timers.is_empty() {
+            return;
+        }
+        let jumps = self.clock.is_virtual() && may_block && self.external.get() == 0;
+        if jumps && !self.is_busy() {
+            let deadline = self.timers.next_deadline();
+            if let Some(deadline) = deadline.filter(|_| !self.is_busy()) {
+                self.clock.jump_to(deadline);
+            }
+        }
+        let now = self.clock.now();
+        while let Some(job) = self.timers.pop_due(now) {
+            self.ready.push(job);
+        }
+    }
+
+    /// Runs what is ready at this moment.
+    fn run_ready<H: Host<J>>(&self, host: &mut H) -> ControlFlow<()> {
+        let batch = self.ready.len();
+        self.unpolled
+            .set(self.unpolled.get() + batch.max(LEAST_PER_TURN));
+        self.ready.arrange();
+        self.trace(|tracer| tracer.turn_began(batch));
+        let mut flow = Continue(());
+        for _ in 0..batch {
+            // A job may have run another turn, and with it what was left of this one.
+            let Some(job) = self.ready.pop() else { break };
+            flow = host.run(job);
+            if flow.is_break() {
+                break;
+            }
+        }
+        self.trace(|tracer| tracer.turn_ended());
+        flow
+    }
+
+    /// Tells the tracer, if there is one, which may call this dispatcher or replace itself.
+    #[inline]
+    fn trace(&self, tell: impl FnOnce(&dyn Tracer)) {
+        let tracer = self.tracer.borrow().clone();
+        if let Some(tracer) = tracer {
+            tell(&*tracer);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Which job wants to hear of which descriptor.
+//!
+//! The table is indexed by descriptor, since descriptors are small and dense by definition. No
+//! borrow of it is held during a wait or while a job is dropped, so that whatever runs then may
+//! come back here.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use crate::sys::{Event, Events, Interest, Notifier, Poller};
+
+/// The longest single wait; who wants to wait longer does so again.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a job wants to be told about a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// The descriptors that are watched, and the poller that watches them.
+pub(crate) struct Reactor<J> {
+    poller: RefCell<Option<Rc<Poller>>>,
+    slots: RefCell<Vec<Slot<J>>>,
+    events: RefCell<Events>,
+    watched: Cell<usize>,
+    internal: Cell<usize>,
+}
+
+impl<J: Clone> Reactor<J> {
+    pub(crate) fn new(notifier: Arc<Notifier>) -> io::Result<Self> {
+        Ok(Self {
+            poller: RefCell::new(Some(Rc::new(Poller::new(notifier)?))),
+            slots: RefCell::default(),
+            events: RefCell::default(),
+            watched: Cell::new(0),
+            internal: Cell::new(0),
+        })
+    }
+
+    /// Has `job` told about `fd`, and returns the job that was told before.
+    pub(crate) fn add(&self, fd: RawFd, direction: Direction, job: J) -> io::Result<Option<J>> {
+        let old = self.interest(fd);
+        self.poller()?.watch(fd, old, old.with(direction, true))?;
+        Ok(self.replace(fd, direction, Some(job)))
+    }
+
+    /// Stops telling about `fd`, and returns the job that was told, if there was one.
+    ///
+    /// The descriptor may have been closed, which the kernel has noticed by itself, or the
+    /// process may be a fork of the one that watched it: nobody is told in either case.
+    pub(crate) fn remove(&self, fd: RawFd, direction: Direction) -> Option<J> {
+        let old = self.interest(fd);
+        if !old.has(direction) {
+            return None;
+        }
+        if let Ok(poller) = self.poller() {
+            poller.watch(fd, old, old.with(direction, false)).ok();
+        }
+        self.replace(fd, direction, None)
+    }
+
+    /// Returns the job that is told about `fd`.
+    pub(crate) fn job(&self, fd: RawFd, direction: Direction) -> Option<J> {
+        self.slots.borrow().get(index(fd)?)?.job(direction).cloned()
+    }
+
+    /// Says that `fd` serves the face itself: to watch it is not to await anything.
+    pub(crate) fn mark_internal(&self, fd: RawFd) {
+        self.update(fd, |slot| slot.internal = true);
+    }
+
+    /// Returns how many descriptors are watched at all.
+    pub(crate) fn watched(&self) -> usize {
+        self.watched.get()
+    }
+
+    /// Returns how many descriptors are watched for the program's sake.
+    pub(crate) fn awaited(&self) -> usize {
+        self.watched.get() - self.internal.get()
+    }
+
+    /// Begins a wait of at most `timeout`, which is over when [`Wait::run`] returns.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> io::Result<Wait<'_, J>> {
+        let timeout = timeout.map(|timeout| timeout.min(LONGEST_WAIT));
+        Ok(Wait {
+            reactor: self,
+            poller: self.poller()?,
+            timeout,
+        })
+    }
+
+    /// Returns whether the last wait has left events to collect.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.borrow().is_empty()
+    }
+
+    /// Takes the events of the last wait and hands `ready` the jobs that are to be told.
+    pub(crate) fn collect(&self, mut ready: impl FnMut(J)) {
+        if !self.has_events() {
+            return;
+        }
+        let mut events = self.events.take();
+        for Event {
+            fd,
+            ready: directions,
+        } in events.iter()
+        {
+            let slots = self.slots.borrow();
+            let Some(slot) = index(fd).and_then(|index| slots.get(index)) else {
+                continue;
+            };
+            slot.reader
+                .iter()
+                .filter(|_| directions.readable)
+                .cloned()
+                .for_each(&mut ready);
+            slot.writer
+                .iter()
+                .filter(|_| directions.writable)
+                .cloned()
+                .for_each(&mut ready);
+        }
+        events.clear();
+        self.events.replace(events);
+    }
+
+    /// Shows `visit` every job that waits for a descriptor.
+    pub(crate) fn visit(&self, visit: &mut dyn FnMut(&J)) {
+        for slot in self.slots.borrow().iter() {
+            slot.reader.iter().chain(&slot.writer).for_each(&mut *visit);
+        }
+    }
+
+    /// Lets go of the poller and of all jobs, which are returned.
+    pub(crate) fn close(&self) -> Vec<J> {
+        drop(self.poller.take());
+        let slots = self.slots.take();
+        self.watched.set(0);
+        self.internal.set(0);
+        slots
+            .into_iter()
+            .flat_map(|slot| slot.reader.into_iter().chain(slot.writer))
+            .collect()
+    }
+
+    fn poller(&self) -> io::Result<Rc<Poller>> {
+        self.poller
+            .borrow()
+            .clone()
+            .ok_or_else(|| Errno::BADF.into())
+    }
+
+    fn interest(&self, fd: RawFd) -> Interest {
+        let slots = self.slots.borrow();
+        index(fd)
+            .and_then(|index| slots.get(index))
+            .map(Slot::interest)
+            .unwrap_or_default()
+    }
+
+    fn replace(&self, fd: RawFd, direction: Direction, job: Option<J>) -> Option<J> {
+        self.update(fd, |slot| std::mem::replace(slot.job_mut(direction), job))
+            .flatten()
+    }
+
+    /// Changes a slot and keeps the counts; a negative descriptor has no slot.
+    fn update<T>(&self, fd: RawFd, change: impl FnOnce(&mut Slot<J>) -> T) -> Option<T> {
+        let index = index(fd)?;
+        let mut slots = self.slots.borrow_mut();
+        if slots.len() <= index {
+            slots.resize_with(index + 1, Slot::default);
+        }
+        let slot = &mut slots[index];
+        let before = slot.counts();
+        let result = change(slot);
+        if before.0 == 1 && slot.interest().is_none() {
+            // The number may soon be somebody else's.
+            slot.internal = false;
+        }
+        let after = slot.counts();
+        self.watched.set(self.watched.get() + after.0 - before.0);
+        self.internal.set(self.internal.get() + after.1 - before.1);
+        Some(result)
+    }
+}
+
+/// A wait that has been prepared, so that a face may make its own preparations round it.
+pub(crate) struct Wait<'r, J> {
+    reactor: &'r Reactor<J>,
+    poller: Rc<Poller>,
+    timeout: Option<Duration>,
+}
+
+impl<J> Wait<'_, J> {
+    /// Enters the kernel; the events are left for [`Reactor::collect`].
+    pub(crate) fn run(&self) -> io::Result<()> {
+        let mut events = self.reactor.events.take();
+        let outcome = self.poller.wait(&mut events, self.timeout);
+        self.reactor.events.replace(events);
+        outcome
+    }
+}
+
+/// Who is to be told about one descriptor.
+struct Slot<J> {
+    reader: Option<J>,
+    writer: Option<J>,
+    internal: bool,
+}
+
+impl<J> Slot<J> {
+    fn interest(&self) -> Interest {
+        Interest {
+            readable: self.reader.is_some(),
+            writable: self.writer.is_some(),
+        }
+    }
+
+    fn job(&self, direction: Direction) -> Option<&J> {
+        match direction {
+            Direction::Read => self.reader.as_ref(),
+            Direction::Write => self.writer.as_ref(),
+        }
+    }
+
+    fn job_mut(&mut self, direction: Direction) -> &mut Option<J> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    /// Returns what this slot adds to the counts of watched and of internal descriptors.
+    fn counts(&self) -> (usize, usize) {
+        let watched = usize::from(!self.interest().is_none());
+        (watched, if self.internal { watched } else { 0 })
+    }
+}
+
+impl<J> Default for Slot<J> {
+    fn default() -> Self {
+        Self {
+            reader: None,
+            writer: None,
+            internal: false,
+        }
+    }
+}
+
+impl Interest {
+    fn has(self, direction: Direction) -> bool {
+        match direction {
+            Direction::Read => self.readable,
+            Direction::Write => self.writable,
+        }
+    }
+
+    fn with(mut self, direction: Direction, wanted: bool) -> Self {
+        match direction {
+            Direction::Read => self.readable = wanted,
+            Direction::Write => self.writable = wanted,
+        }
+        self
+    }
+}
+
+fn index(fd: RawFd) -> Option<usize> {
+    usize::try_from(fd).ok()
+}

@@ -1,0 +1,70 @@
+//! The operating system: the only system calls of the crate.
+//!
+//! Two backends stand behind the same names, chosen here and nowhere else: epoll with an eventfd,
+//! and kqueue with a pipe.
+//! A [`Poller`] tells which descriptors are ready, a [`Notifier`] makes it return from any thread.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod eventfd;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod kqueue;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod self_pipe;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use {
+    epoll::{Events, Poller},
+    eventfd::Notifier,
+};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) use {
+    kqueue::{Events, Poller},
+    self_pipe::Notifier,
+};
+
+use std::io;
+use std::os::fd::RawFd;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// How many events one wait takes from the operating system; the rest comes with the next one.
+const EVENTS_PER_WAIT: usize = 1024;
+
+/// The directions in which a descriptor is watched, or has become ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Interest {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+}
+
+impl Interest {
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// A descriptor that has become ready.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) fd: RawFd,
+    pub(crate) ready: Interest,
+}
+
+/// Returns the nanoseconds of the system's monotonic clock.
+pub(crate) fn monotonic() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds * 1_000_000_000 + nanoseconds
+}
+
+/// The answer to whoever wants to watch a descriptor in a forked child.
+///
+/// The kernel's end of a poller is shared with the parent: what the child changed in it, the
+/// parent would suffer from.
+fn inherited_through_fork() -> io::Error {
+    io::Error::other("the dispatcher belongs to the parent process; a forked child needs its own")
+}

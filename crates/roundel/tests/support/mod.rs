@@ -1,0 +1,151 @@
+//! A small face: jobs are closures that get the dispatcher.
+
+#![allow(dead_code, reason = "each test program uses what it needs")]
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::rc::Rc;
+
+use roundel::{Clock, Dispatcher, Host, Job, Order};
+
+pub(crate) type Body = Rc<dyn Fn(&Desk) -> ControlFlow<()>>;
+
+#[derive(Clone)]
+pub(crate) struct Call {
+    body: Body,
+    cancelled: Rc<Cell<bool>>,
+    fixed: bool,
+}
+
+impl Call {
+    pub(crate) fn new(body: impl Fn(&Desk) + 'static) -> Self {
+        Self::flow(move |desk| {
+            body(desk);
+            Continue(())
+        })
+    }
+
+    pub(crate) fn flow(body: impl Fn(&Desk) -> ControlFlow<()> + 'static) -> Self {
+        Self {
+            body: Rc::new(body),
+            cancelled: Rc::default(),
+            fixed: false,
+        }
+    }
+
+    /// A call that writes its name into the desk's log.
+    pub(crate) fn log(name: impl ToString) -> Self {
+        let name = name.to_string();
+        Self::new(move |desk| desk.log(&name))
+    }
+
+    pub(crate) fn fixed(mut self) -> Self {
+        self.fixed = true;
+        self
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancelled.set(true);
+    }
+}
+
+impl Job for Call {
+    type Remote = String;
+
+    fn from_remote(remote: String) -> Self {
+        Self::log(remote)
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    fn is_reorderable(&self) -> bool {
+        !self.fixed
+    }
+}
+
+/// A dispatcher and what its jobs have to say.
+pub(crate) struct Desk {
+    pub(crate) dispatcher: Dispatcher<Call>,
+    log: RefCell<Vec<String>>,
+    pub(crate) blocked: Cell<usize>,
+    pub(crate) idle: Cell<usize>,
+    pub(crate) interrupted: Cell<usize>,
+    pub(crate) on_block: RefCell<Option<Box<dyn Fn()>>>,
+}
+
+impl Desk {
+    pub(crate) fn new(clock: Clock, order: Order) -> Self {
+        Self {
+            dispatcher: Dispatcher::new(clock, order).unwrap(),
+            log: RefCell::default(),
+            blocked: Cell::new(0),
+            idle: Cell::new(0),
+            interrupted: Cell::new(0),
+            on_block: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn simulated() -> Self {
+        Self::new(Clock::virtual_time(), Order::Fifo)
+    }
+
+    pub(crate) fn real() -> Self {
+        Self::new(Clock::monotonic(), Order::Fifo)
+    }
+
+    pub(crate) fn log(&self, line: &str) {
+        self.log.borrow_mut().push(line.to_owned());
+    }
+
+    /// Takes what has been logged, in one line.
+    pub(crate) fn said(&self) -> String {
+        self.log.take().join(" ")
+    }
+
+    pub(crate) fn push(&self, name: impl ToString) {
+        self.dispatcher.push(Call::log(name));
+    }
+
+    pub(crate) fn turn(&self, may_block: bool) -> ControlFlow<()> {
+        self.dispatcher
+            .run_once(&mut Runner(self), may_block)
+            .unwrap()
+    }
+
+    /// Runs turns until one is ended by a job or, for want of anything to wait for, by the host.
+    pub(crate) fn run(&self) {
+        while self.turn(true) {}
+    }
+}
+
+struct Runner<'d>(&'d Desk);
+
+impl Host<Call> for Runner<'_> {
+    fn run(&mut self, job: Call) -> ControlFlow<()> {
+        if job.cancelled.get() {
+            Continue(())
+        } else {
+            (job.body)(self.0)
+        }
+    }
+
+    fn block(&mut self, wait: &mut dyn FnMut()) {
+        self.0.blocked.set(self.0.blocked.get() + 1);
+        if let Some(hook) = &*self.0.on_block.borrow() {
+            hook();
+        }
+        wait();
+    }
+
+    fn interrupted(&mut self) -> ControlFlow<()> {
+        self.0.interrupted.set(self.0.interrupted.get() + 1);
+        Break(())
+    }
+
+    fn idle(&mut self) -> ControlFlow<()> {
+        self.0.idle.set(self.0.idle.get() + 1);
+        Break(())
+    }
+}
