@@ -95,7 +95,7 @@ fn with_nothing_to_wait_for_the_host_is_asked_before_blocking_for_ever() {
 fn the_same_seed_gives_the_same_order() {
     let order_of = |seed| {
         let desk = Desk::new(Clock::virtual_time(), Order::Seeded(seed));
-        (0..10).for_each(|name| desk.push(name));
+        (0..10).for_each(|name| desk.push(name.to_string()));
         desk.turn(false);
         desk.said()
     };

@@ -34,8 +34,8 @@ impl Call {
     }
 
     /// A call that writes its name into the desk's log.
-    pub(crate) fn log(name: impl ToString) -> Self {
-        let name = name.to_string();
+    pub(crate) fn log(name: impl Into<String>) -> Self {
+        let name = name.into();
         Self::new(move |desk| desk.log(&name))
     }
 
@@ -78,7 +78,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(clock: Clock, order: Order) -> Self {
         Self {
-            dispatcher: Dispatcher::new(clock, order).unwrap(),
+            dispatcher: Dispatcher::new(clock, order).expect("descriptors to be had"),
             log: RefCell::default(),
             blocked: Cell::new(0),
             idle: Cell::new(0),
@@ -104,14 +104,16 @@ impl Desk {
         self.log.take().join(" ")
     }
 
-    pub(crate) fn push(&self, name: impl ToString) {
+    pub(crate) fn push(&self, name: impl Into<String>) {
         self.dispatcher.push(Call::log(name));
     }
 
-    pub(crate) fn turn(&self, may_block: bool) -> ControlFlow<()> {
+    /// Runs a turn, and returns whether it was run to its end.
+    pub(crate) fn turn(&self, may_block: bool) -> bool {
         self.dispatcher
             .run_once(&mut Runner(self), may_block)
-            .unwrap()
+            .expect("an open dispatcher")
+            .is_continue()
     }
 
     /// Runs turns until one is ended by a job or, for want of anything to wait for, by the host.
