@@ -109,6 +109,7 @@ impl<J: Job> Dispatcher<J> {
     /// Makes a job ready at the time `deadline`, never earlier.
     ///
     /// Jobs with the same deadline become ready in the order in which they were handed in.
+    ///
     /// # Cost
     ///
     /// Logarithmic in the number of timers, constant if the deadline is the latest of all.
@@ -231,6 +232,12 @@ impl<J: Job> Dispatcher<J> {
         jobs.extend(self.timers.take());
         jobs.extend(self.reactor.close());
         jobs
+    }
+}
+
+impl<J: Job> Drop for Dispatcher<J> {
+    fn drop(&mut self) {
+        drop(self.close());
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses what it needs")]
 
 use std::cell::{Cell, RefCell};
+use std::io::{PipeReader, PipeWriter, Write, pipe};
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::rc::Rc;
 
@@ -36,7 +37,7 @@ impl Call {
     /// A call that writes its name into the desk's log.
     pub(crate) fn log(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self::new(move |desk| desk.log(&name))
+        Self::new(move |desk| desk.log(&*name))
     }
 
     pub(crate) fn fixed(mut self) -> Self {
@@ -72,7 +73,7 @@ pub(crate) struct Desk {
     pub(crate) blocked: Cell<usize>,
     pub(crate) idle: Cell<usize>,
     pub(crate) interrupted: Cell<usize>,
-    pub(crate) on_block: RefCell<Option<Box<dyn Fn()>>>,
+    hook: RefCell<Option<Box<dyn FnMut()>>>,
 }
 
 impl Desk {
@@ -83,7 +84,7 @@ impl Desk {
             blocked: Cell::new(0),
             idle: Cell::new(0),
             interrupted: Cell::new(0),
-            on_block: RefCell::default(),
+            hook: RefCell::default(),
         }
     }
 
@@ -95,8 +96,13 @@ impl Desk {
         Self::new(Clock::monotonic(), Order::Fifo)
     }
 
-    pub(crate) fn log(&self, line: &str) {
-        self.log.borrow_mut().push(line.to_owned());
+    pub(crate) fn log(&self, line: impl Into<String>) {
+        self.log.borrow_mut().push(line.into());
+    }
+
+    /// Has `hook` run whenever the dispatcher is about to block.
+    pub(crate) fn on_block(&self, hook: impl FnMut() + 'static) {
+        self.hook.replace(Some(Box::new(hook)));
     }
 
     /// Takes what has been logged, in one line.
@@ -135,7 +141,7 @@ impl Host<Call> for Runner<'_> {
 
     fn block(&mut self, wait: &mut dyn FnMut()) {
         self.0.blocked.set(self.0.blocked.get() + 1);
-        if let Some(hook) = &*self.0.on_block.borrow() {
+        if let Some(hook) = &mut *self.0.hook.borrow_mut() {
             hook();
         }
         wait();
@@ -150,4 +156,11 @@ impl Host<Call> for Runner<'_> {
         self.0.idle.set(self.0.idle.get() + 1);
         Break(())
     }
+}
+
+/// Opens a pipe and writes `bytes` into it.
+pub(crate) fn pipe_with(bytes: &[u8]) -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().expect("descriptors to be had");
+    writer.write_all(bytes).expect("room in the pipe");
+    (reader, writer)
 }

@@ -1,1 +1,0 @@
-"""Measures roundel side by side with asyncio and uvloop: `python -m benchmarks`."""

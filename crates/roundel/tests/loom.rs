@@ -1,0 +1,138 @@
+//! Every interleaving of senders and a dispatcher that falls asleep, as far as loom can tell.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --release --test loom` compiles the inbox anew, with loom's
+//! locks and atomics and with a notifier that loom can see through.
+
+#![cfg(loom)]
+
+#[path = "../src/dispatcher/inbox.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "written for the crate, of which this is a part"
+)]
+mod inbox;
+
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use std::sync::PoisonError;
+}
+
+mod sys {
+    use loom::sync::{Condvar, Mutex};
+
+    /// What an eventfd does, edge-triggered: a notification ends one wait, the present or the next.
+    pub(crate) struct Notifier {
+        pending: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Notifier {
+        pub(crate) fn new() -> Self {
+            Self {
+                pending: Mutex::new(false),
+                changed: Condvar::new(),
+            }
+        }
+
+        pub(crate) fn notify(&self) {
+            *self.pending.lock().unwrap() = true;
+            self.changed.notify_one();
+        }
+
+        pub(crate) fn wait(&self) {
+            let mut pending = self.pending.lock().unwrap();
+            while !*pending {
+                pending = self.changed.wait(pending).unwrap();
+            }
+            *pending = false;
+        }
+    }
+}
+
+use inbox::Inbox;
+use loom::thread;
+use sync::Arc;
+use sys::Notifier;
+
+/// Waits, as a dispatcher does that has nothing else to do, until `count` letters have come.
+fn receive(inbox: &Inbox<u32>, notifier: &Notifier, count: usize) -> Vec<u32> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        if !inbox.has_mail() && inbox.fall_asleep() {
+            notifier.wait();
+            inbox.wake_up();
+        }
+        let mut letters = Vec::new();
+        inbox.collect(&mut letters);
+        received.extend(letters);
+    }
+    received
+}
+
+fn office() -> (Arc<Inbox<u32>>, Arc<Notifier>) {
+    let notifier = Arc::new(Notifier::new());
+    (Arc::new(Inbox::new(Arc::clone(&notifier))), notifier)
+}
+
+#[test]
+fn a_letter_is_never_slept_through() {
+    loom::model(|| {
+        let (inbox, notifier) = office();
+        let sender = thread::spawn({
+            let inbox = Arc::clone(&inbox);
+            move || inbox.push(1).unwrap()
+        });
+        assert_eq!(receive(&inbox, &notifier, 1), [1]);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn letters_of_two_senders_all_arrive() {
+    loom::model(|| {
+        let (inbox, notifier) = office();
+        let senders = [1, 2].map(|letter| {
+            let inbox = Arc::clone(&inbox);
+            thread::spawn(move || inbox.push(letter).unwrap())
+        });
+        let mut received = receive(&inbox, &notifier, 2);
+        received.sort_unstable();
+        assert_eq!(received, [1, 2]);
+        for sender in senders {
+            sender.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn two_letters_of_one_sender_arrive_in_order() {
+    loom::model(|| {
+        let (inbox, notifier) = office();
+        let sender = thread::spawn({
+            let inbox = Arc::clone(&inbox);
+            move || {
+                inbox.push(1).unwrap();
+                inbox.push(2).unwrap();
+            }
+        });
+        assert_eq!(receive(&inbox, &notifier, 2), [1, 2]);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_letter_is_either_handed_out_at_the_end_or_returned() {
+    loom::model(|| {
+        let (inbox, _notifier) = office();
+        let sender = thread::spawn({
+            let inbox = Arc::clone(&inbox);
+            move || inbox.push(1)
+        });
+        let left = inbox.close();
+        let outcome = sender.join().unwrap();
+        assert_eq!(left.len() == 1, outcome.is_ok());
+        assert_eq!(inbox.push(2), Err(2));
+    });
+}

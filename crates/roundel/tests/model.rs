@@ -1,0 +1,314 @@
+//! Random programs of jobs and timers, on the dispatcher and on a model that is slow and obvious.
+//!
+//! A program is a table of plans: what a job does when it is run. The dispatcher's run is
+//! recorded turn by turn; then the model replays it, and objects to a job that it would not have
+//! run in that turn, at that time, or in that place.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::rc::Rc;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use roundel::{Clock, Dispatcher, Host, Job, Order};
+
+/// After so many jobs a program is not allowed to make any more.
+const MOST_JOBS: usize = 200;
+
+#[derive(Clone, Debug)]
+enum Act {
+    Push { plan: usize },
+    PushAt { delay: u64, plan: usize },
+    Cancel { job: usize },
+    Break,
+}
+
+#[derive(Clone, Debug)]
+struct Plan {
+    fixed: bool,
+    acts: Vec<Act>,
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => (0..8_usize).prop_map(|plan| Act::Push { plan }),
+        4 => (0..5_u64, 0..8_usize).prop_map(|(delay, plan)| Act::PushAt { delay, plan }),
+        2 => (0..MOST_JOBS).prop_map(|job| Act::Cancel { job }),
+        1 => Just(Act::Break),
+    ]
+}
+
+fn plans() -> impl Strategy<Value = Vec<Plan>> {
+    vec(
+        (any::<bool>(), vec(acts(), 0..4)).prop_map(|(fixed, acts)| Plan { fixed, acts }),
+        8,
+    )
+}
+
+/// A turn of the record: what was run, what the time was then, and how the turn ended.
+#[derive(Debug)]
+struct Turn {
+    may_block: bool,
+    jobs: Vec<usize>,
+    now: u64,
+    flow: ControlFlow<()>,
+}
+
+#[derive(Clone)]
+struct Step {
+    number: usize,
+    plan: usize,
+    fixed: bool,
+    cancelled: Rc<RefCell<Vec<bool>>>,
+}
+
+impl Job for Step {
+    type Remote = ();
+
+    fn from_remote((): ()) -> Self {
+        unreachable!("no other thread takes part")
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.borrow()[self.number]
+    }
+
+    fn is_reorderable(&self) -> bool {
+        !self.fixed
+    }
+}
+
+/// The program on the dispatcher.
+struct Recorder<'p> {
+    plans: &'p [Plan],
+    dispatcher: &'p Dispatcher<Step>,
+    cancelled: Rc<RefCell<Vec<bool>>>,
+    timers: RefCell<Vec<usize>>,
+    run: Vec<usize>,
+}
+
+impl Recorder<'_> {
+    fn make(&self, plan: usize) -> Option<Step> {
+        let mut cancelled = self.cancelled.borrow_mut();
+        let number = cancelled.len();
+        (number < MOST_JOBS).then(|| {
+            cancelled.push(false);
+            let fixed = self.plans[plan].fixed;
+            Step {
+                number,
+                plan,
+                fixed,
+                cancelled: Rc::clone(&self.cancelled),
+            }
+        })
+    }
+
+    fn act(&self, act: &Act) -> ControlFlow<()> {
+        match *act {
+            Act::Push { plan } => {
+                if let Some(step) = self.make(plan) {
+                    self.dispatcher.push(step);
+                }
+            }
+            Act::PushAt { delay, plan } => {
+                if let Some(step) = self.make(plan) {
+                    self.timers.borrow_mut().push(step.number);
+                    self.dispatcher.push_at(self.dispatcher.now() + delay, step);
+                }
+            }
+            Act::Cancel { job } => {
+                let known = self
+                    .cancelled
+                    .borrow_mut()
+                    .get_mut(job)
+                    .map(|flag| *flag = true);
+                if known.is_some() && self.timers.borrow().contains(&job) {
+                    self.dispatcher.timer_cancelled();
+                }
+            }
+            Act::Break => return Break(()),
+        }
+        Continue(())
+    }
+}
+
+impl Host<Step> for Recorder<'_> {
+    fn run(&mut self, job: Step) -> ControlFlow<()> {
+        if job.is_cancelled() {
+            return Continue(());
+        }
+        self.run.push(job.number);
+        self.plans[job.plan]
+            .acts
+            .iter()
+            .try_for_each(|act| self.act(act))
+    }
+
+    fn block(&mut self, _wait: &mut dyn FnMut()) {
+        unreachable!("a virtual clock has nothing to wait for here")
+    }
+
+    fn idle(&mut self) -> ControlFlow<()> {
+        Break(())
+    }
+}
+
+fn record(plans: &[Plan], order: Order, turns: &[bool]) -> Vec<Turn> {
+    let dispatcher = Dispatcher::new(Clock::virtual_time(), order).expect("descriptors to be had");
+    let mut recorder = Recorder {
+        plans,
+        dispatcher: &dispatcher,
+        cancelled: Rc::default(),
+        timers: RefCell::default(),
+        run: Vec::new(),
+    };
+    assert!((0..4).all(|plan| recorder.act(&Act::Push { plan }).is_continue()));
+    turns
+        .iter()
+        .map(|&may_block| {
+            let flow = dispatcher
+                .run_once(&mut recorder, may_block)
+                .expect("an open dispatcher");
+            let jobs = std::mem::take(&mut recorder.run);
+            Turn {
+                may_block,
+                jobs,
+                now: dispatcher.now(),
+                flow,
+            }
+        })
+        .collect()
+}
+
+/// The program on the model.
+struct Model<'p> {
+    plans: &'p [Plan],
+    now: u64,
+    /// Number and plan of each job that is ready.
+    ready: Vec<(usize, usize)>,
+    /// Deadline, number and plan of each timer; numbers grow, so they tell who was first.
+    timers: Vec<(u64, usize, usize)>,
+    cancelled: Vec<bool>,
+}
+
+impl Model<'_> {
+    fn act(&mut self, act: &Act) -> ControlFlow<()> {
+        let number = self.cancelled.len();
+        match *act {
+            Act::Break => return Break(()),
+            Act::Cancel { job } if job < number => self.cancelled[job] = true,
+            Act::Push { plan } if number < MOST_JOBS => {
+                self.cancelled.push(false);
+                self.ready.push((number, plan));
+            }
+            Act::PushAt { delay, plan } if number < MOST_JOBS => {
+                self.cancelled.push(false);
+                self.timers.push((self.now + delay, number, plan));
+            }
+            _ => {}
+        }
+        Continue(())
+    }
+
+    /// Returns what may run in the next turn, in the order of FIFO, or nothing if it's all over.
+    fn batch(&mut self, may_block: bool) -> Option<Vec<(usize, usize)>> {
+        let cancelled = &self.cancelled;
+        if may_block && self.ready.is_empty() {
+            let alive = self.timers.iter().filter(|timer| !cancelled[timer.1]);
+            self.now = self.now.max(alive.map(|timer| timer.0).min()?);
+        }
+        let now = self.now;
+        let (mut due, later): (Vec<_>, _) = self.timers.iter().partition(|timer| timer.0 <= now);
+        due.sort_unstable();
+        self.timers = later;
+        self.ready
+            .extend(due.iter().map(|&(_, number, plan)| (number, plan)));
+        Some(std::mem::take(&mut self.ready))
+    }
+
+    /// Runs a turn, taking the word of the record for the order of what may be reordered.
+    fn replay(&mut self, turn: &Turn, order: Order) -> ControlFlow<()> {
+        let Some(mut batch) = self.batch(turn.may_block) else {
+            return Break(());
+        };
+        assert_eq!(turn.now, self.now);
+        let mut flow = Continue(());
+        for &number in &turn.jobs {
+            assert!(flow.is_continue(), "{number} ran after the end of the turn");
+            batch.retain(|job| !self.cancelled[job.0]);
+            let place = batch.iter().position(|job| job.0 == number);
+            let place = place.unwrap_or_else(|| panic!("{number} is not in the batch {batch:?}"));
+            let overtaken = |job: &&(usize, usize)| order == Order::Fifo || self.plans[job.1].fixed;
+            let (_, plan) = batch[place];
+            if overtaken(&&batch[place]) {
+                assert_eq!(
+                    batch[..place].iter().find(overtaken),
+                    None,
+                    "overtaken by {number}"
+                );
+            }
+            batch.remove(place);
+            flow = self.plans[plan]
+                .acts
+                .iter()
+                .try_for_each(|act| self.act(act));
+        }
+        batch.retain(|job| !self.cancelled[job.0]);
+        assert!(
+            flow.is_break() || batch.is_empty(),
+            "{batch:?} did not get their turn"
+        );
+        self.ready.splice(..0, batch);
+        flow
+    }
+}
+
+fn compare(plans: &[Plan], order: Order, turns: &[bool]) {
+    let cancelled = Vec::new();
+    let mut model = Model {
+        plans,
+        now: 0,
+        ready: Vec::new(),
+        timers: Vec::new(),
+        cancelled,
+    };
+    assert!((0..4).all(|plan| model.act(&Act::Push { plan }).is_continue()));
+    for turn in record(plans, order, turns) {
+        let flow = model.replay(&turn, order);
+        assert_eq!(turn.flow, flow, "{turn:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_dispatcher_does_what_the_model_does(plans in plans(), turns in vec(any::<bool>(), 60)) {
+        compare(&plans, Order::Fifo, &turns);
+    }
+
+    #[test]
+    fn a_seeded_order_is_one_that_the_model_allows(
+        plans in plans(),
+        seed in any::<u64>(),
+        turns in vec(any::<bool>(), 60),
+    ) {
+        compare(&plans, Order::Seeded(seed), &turns);
+    }
+}
+
+#[test]
+fn the_model_has_something_to_do() {
+    let most = Cell::new(0);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let outcome = runner.run(&plans(), |plans| {
+        let jobs = record(&plans, Order::Fifo, &[true; 60]);
+        most.set(
+            most.get()
+                .max(jobs.iter().map(|turn| turn.jobs.len()).sum()),
+        );
+        Ok(())
+    });
+    outcome.unwrap();
+    assert!(most.get() > 100);
+}

@@ -1,0 +1,225 @@
+//! When timers fire, on either clock, and what becomes of those that are cancelled.
+
+mod support;
+
+use std::ops::ControlFlow::Break;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+
+use roundel::{Clock, Order};
+use support::{Call, Desk, pipe_with};
+
+/// Sets a timer that logs its deadline and the time at which it fires.
+fn set(desk: &Desk, deadline: u64) -> Call {
+    let call = Call::new(move |desk| {
+        desk.log(format!("{deadline}@{}", desk.dispatcher.now()));
+    });
+    desk.dispatcher.push_at(deadline, call.clone());
+    call
+}
+
+#[test]
+fn the_virtual_clock_jumps_from_deadline_to_deadline() {
+    let desk = Desk::simulated();
+    for deadline in [30, 10, 20] {
+        set(&desk, deadline);
+    }
+    desk.run();
+    assert_eq!(desk.said(), "10@10 20@20 30@30");
+    assert_eq!(desk.blocked.get(), 0);
+}
+
+#[test]
+fn timers_with_the_same_deadline_fire_in_the_order_in_which_they_were_set() {
+    let desk = Desk::simulated();
+    for name in ["a", "b", "c", "d", "e"] {
+        desk.dispatcher.push_at(5, Call::log(name));
+    }
+    assert!(desk.turn(true));
+    assert_eq!(desk.said(), "a b c d e");
+}
+
+#[test]
+fn the_virtual_clock_stands_still_while_something_is_ready() {
+    let desk = Desk::simulated();
+    set(&desk, 10);
+    desk.push("a");
+    desk.turn(true);
+    assert_eq!((desk.said(), desk.dispatcher.now()), ("a".to_owned(), 0));
+    desk.turn(true);
+    assert_eq!(desk.said(), "10@10");
+}
+
+#[test]
+fn the_virtual_clock_stands_still_in_a_turn_that_may_not_block() {
+    let desk = Desk::simulated();
+    set(&desk, 10);
+    desk.turn(false);
+    assert_eq!(desk.dispatcher.now(), 0);
+}
+
+#[test]
+fn the_virtual_clock_never_goes_back() {
+    let desk = Desk::simulated();
+    set(&desk, 100);
+    desk.turn(true);
+    set(&desk, 50);
+    desk.run();
+    assert_eq!(desk.said(), "100@100 50@100");
+}
+
+#[test]
+fn the_virtual_clock_waits_for_work_in_threads() {
+    let desk = Desk::simulated();
+    set(&desk, 10);
+    desk.dispatcher.external_begin();
+    let inbox = desk.dispatcher.inbox();
+    let worker = std::thread::spawn(move || inbox.push("done".to_owned()));
+    desk.turn(true);
+    worker.join().unwrap().unwrap();
+    assert_eq!((desk.said(), desk.dispatcher.now()), ("done".to_owned(), 0));
+    desk.dispatcher.external_end();
+    desk.turn(true);
+    assert_eq!(desk.said(), "10@10");
+}
+
+#[test]
+fn the_virtual_clock_gives_descriptors_a_chance_before_it_jumps() {
+    let desk = Desk::simulated();
+    let (reader, _writer) = pipe_with(b"x");
+    let call = Call::new(|desk| desk.log("read"));
+    desk.dispatcher
+        .add_reader(reader.as_raw_fd(), call)
+        .unwrap();
+    set(&desk, 10);
+    desk.turn(true);
+    assert_eq!((desk.said(), desk.dispatcher.now()), ("read".to_owned(), 0));
+    assert_eq!(desk.blocked.get(), 0);
+}
+
+#[test]
+fn the_virtual_clock_jumps_when_descriptors_stay_silent() {
+    let desk = Desk::simulated();
+    let (reader, _writer) = pipe_with(b"");
+    let fd = reader.as_raw_fd();
+    desk.dispatcher.add_reader(fd, Call::log("read")).unwrap();
+    set(&desk, u64::MAX);
+    desk.turn(true);
+    assert_eq!(desk.said(), format!("{0}@{0}", u64::MAX));
+    assert_eq!(desk.blocked.get(), 1);
+}
+
+#[test]
+fn the_virtual_clock_does_not_wait_for_internal_descriptors() {
+    let desk = Desk::simulated();
+    let (reader, _writer) = pipe_with(b"");
+    let fd = reader.as_raw_fd();
+    desk.dispatcher.add_reader(fd, Call::log("read")).unwrap();
+    desk.dispatcher.mark_internal(fd);
+    set(&desk, 10);
+    desk.run();
+    assert_eq!((desk.said(), desk.blocked.get()), ("10@10".to_owned(), 0));
+    assert_eq!(desk.idle.get(), 1);
+}
+
+#[test]
+fn a_real_timer_is_neither_early_nor_a_millisecond_late() {
+    let desk = Desk::real();
+    let latenesses: Rc<std::cell::RefCell<Vec<u64>>> = Rc::default();
+    for _ in 0..10 {
+        let latenesses = Rc::clone(&latenesses);
+        let deadline = desk.dispatcher.now() + 300_000;
+        let call = Call::flow(move |desk| {
+            assert!(desk.dispatcher.now() >= deadline);
+            latenesses
+                .borrow_mut()
+                .push(desk.dispatcher.now() - deadline);
+            Break(())
+        });
+        desk.dispatcher.push_at(deadline, call);
+        desk.run();
+    }
+    let least = latenesses.borrow().iter().copied().min().unwrap();
+    assert!(least < 600_000, "{least} ns late at the least");
+}
+
+#[test]
+fn due_timers_come_after_what_was_ready_before() {
+    let desk = Desk::simulated();
+    set(&desk, 0);
+    desk.push("a");
+    desk.turn(true);
+    assert_eq!(desk.said(), "a 0@0");
+}
+
+#[test]
+fn a_cancelled_timer_neither_fires_nor_moves_the_clock() {
+    let desk = Desk::simulated();
+    let first = set(&desk, 10);
+    set(&desk, 20);
+    let last = set(&desk, 30);
+    for timer in [first, last] {
+        timer.cancel();
+        desk.dispatcher.timer_cancelled();
+    }
+    desk.run();
+    assert_eq!(
+        (desk.said(), desk.dispatcher.now()),
+        ("20@20".to_owned(), 20)
+    );
+    assert_eq!(desk.dispatcher.timer_count(), 0);
+}
+
+#[test]
+fn a_million_timers_set_and_cancelled_leave_nothing_behind() {
+    let desk = Desk::real();
+    let token = Rc::new(());
+    let mut most = 0;
+    for number in 0..1_000_000 {
+        let token = Rc::clone(&token);
+        let timer = Call::new(move |_| drop(Rc::clone(&token)));
+        desk.dispatcher
+            .push_at(u64::MAX - number % 1_000, timer.clone());
+        timer.cancel();
+        drop(timer);
+        desk.dispatcher.timer_cancelled();
+        most = most.max(desk.dispatcher.timer_count());
+    }
+    assert!(most <= 100, "{most} timers at once");
+    assert!(Rc::strong_count(&token) <= 100);
+}
+
+#[test]
+fn cancelled_timers_are_dropped_once_they_outnumber_the_others() {
+    let desk = Desk::simulated();
+    let timers: Vec<_> = (0..1_000).map(|deadline| set(&desk, deadline)).collect();
+    for timer in timers.iter().rev().take(501) {
+        timer.cancel();
+        desk.dispatcher.timer_cancelled();
+    }
+    assert_eq!(desk.dispatcher.timer_count(), 499);
+    desk.run();
+    assert_eq!(desk.said().split(' ').count(), 499);
+}
+
+#[test]
+fn fewer_than_a_hundred_cancelled_timers_are_not_looked_for() {
+    let desk = Desk::simulated();
+    for _ in 0..99 {
+        set(&desk, 10).cancel();
+        desk.dispatcher.timer_cancelled();
+    }
+    assert_eq!(desk.dispatcher.timer_count(), 99);
+}
+
+#[test]
+fn a_seeded_order_keeps_to_the_deadlines() {
+    for seed in 0..20 {
+        let desk = Desk::new(Clock::virtual_time(), Order::Seeded(seed));
+        for deadline in [30, 10, 20] {
+            set(&desk, deadline);
+        }
+        desk.run();
+        assert_eq!(desk.said(), "10@10 20@20 30@30");
+    }
+}
