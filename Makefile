@@ -13,7 +13,6 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYO3_PYTHON := $(CURDIR)/.venv/bin/python
 
 PY = $(eval PY := $(firstword $(shell scripts/interpreters.sh default)))$(PY)
-VERSIONS = $(shell scripts/interpreters.sh 2>/dev/null | cut -d' ' -f1)
 SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name '*.rs' -o -name '*.toml' -o -name '*.py' -o -name '*.pyi')
 DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
 
@@ -52,8 +51,7 @@ test-doc: ## Run the examples in the core's documentation
 	cargo test --doc
 
 test-each: ## Run the Python tests on every interpreter that is found
-	@scripts/interpreters.sh
-	@for version in $(VERSIONS); do $(MAKE) test-python test-parity test-cpython PY=$$version; done
+	@scripts/test-each.sh
 
 test-python: .venvs/$$(PY)/.built ## Run the package's tests on one interpreter
 	.venvs/$(PY)/bin/python -m pytest tests/python

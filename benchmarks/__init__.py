@@ -1,0 +1,1 @@
+"""Measures roundel side by side with asyncio and uvloop: `python -m benchmarks`."""

@@ -1,0 +1,253 @@
+"""Runs CPython's own test_asyncio on a loop of ours, with asyncio's primitives and with our own.
+
+Each file of the suite runs in a process of its own, which goes on in a fresh one after a test that
+crashed or hung. What does not pass is run on plain asyncio, too, and counts only if it passes
+there. `expected.toml` beside this file lists the exceptions; one that passes is a failure as well.
+
+The suite is that of the interpreter that runs this file.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+HERE = Path(__file__).parent
+# What asks nothing of sockets, transports and subprocesses beyond readers and writers.
+GATE = [
+    "test_tasks",
+    "test_events",
+    "test_futures",
+    "test_futures2",
+    "test_queues",
+    "test_locks",
+    "test_taskgroups",
+    "test_timeouts",
+    "test_waitfor",
+    "test_runners",
+    "test_eager_task_factory",
+    "test_context",
+    "test_threads",
+    "test_pep492",
+    "test_staggered",
+]
+# Other event loops' files, and files that make no event loop.
+FOREIGN = ("windows", "proactor", "test_tools")
+TEST_SECONDS = 60
+FILE_SECONDS = 900
+
+
+@dataclass
+class Test:
+    """What became of one test."""
+
+    verdict: str  # passed, failed, skipped, crashed or hung
+    detail: str = ""
+    made_loop: bool = True
+
+
+@dataclass
+class Tally:
+    """What became of one file's tests."""
+
+    passed: int = 0
+    expected: int = 0
+    failed: dict[str, Test] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What is put under test: a loop, and maybe the primitives of a module."""
+
+    name: str
+    loop: str | None
+    primitives: str | None
+
+    def counts(self, test: Test) -> bool:
+        """Tells whether the test says something about what is under test."""
+        return test.made_loop or self.primitives is not None or test.verdict != "passed"
+
+
+PLAIN = Mode("asyncio", None, None)
+
+
+def suite_files() -> list[str]:
+    """Returns the names of the suite's files that run on this system."""
+    import test.test_asyncio as suite  # not all distributions of CPython have it
+
+    names = (path.stem for path in Path(suite.__path__[0]).glob("test_*.py"))
+    return sorted(name for name in names if not any(word in name for word in FOREIGN))
+
+
+def expected_failures(version: str, mode: Mode) -> dict[str, str]:
+    """Returns the reasons why tests are expected to fail, by the tests' ids."""
+    entries = tomllib.loads((HERE / "expected.toml").read_text()).get("expected", [])
+    return {
+        test: entry["reason"]
+        for entry in entries
+        if version in entry["versions"] and mode.name in entry["modes"]
+        for test in entry["tests"]
+    }
+
+
+def run_process(
+    job: dict[str, object], folder: Path
+) -> tuple[int | None, list[dict[str, str]], str]:
+    """Runs child.py once; returns its exit code, None if it had to be killed, report and output."""
+    job_file, report, log = folder / "job", folder / "report", folder / "log"
+    job_file.write_text(json.dumps(job))
+    report.write_text("")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    with log.open("wb") as output, tempfile.TemporaryDirectory() as cwd:
+        process = subprocess.Popen(
+            [sys.executable, HERE / "child.py", job_file, report],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(FILE_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # tests leave children behind, too
+        process.wait()
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    return code, lines, log.read_text(errors="replace")
+
+
+def run_file(file: str, mode: Mode, only: list[str] | None) -> dict[str, Test]:
+    """Runs a file's tests to the end, whatever they do to their process."""
+    tests: dict[str, Test] = {}
+    complete = False
+    with tempfile.TemporaryDirectory() as folder:
+        while not complete:
+            job = {
+                "file": file,
+                "loop": mode.loop,
+                "primitives": mode.primitives,
+                "only": only,
+                "done": list(tests),
+                "limit": TEST_SECONDS,
+            }
+            code, lines, output = run_process(job, Path(folder))
+            running = None
+            for line in lines:
+                complete = "complete" in line
+                if "begin" in line:
+                    running = line["begin"]
+                elif "end" in line:
+                    tests[line["end"]] = Test(
+                        line["verdict"], line["detail"], bool(line["made_loop"])
+                    )
+                    running = None
+            if running:
+                hung = code is None or "Timeout (" in output
+                tests[running] = Test("hung" if hung else "crashed", f"exit code {code}\n{output}")
+            elif not complete:
+                tests[file] = Test("crashed", f"between tests: exit code {code}\n{output}")
+                complete = True
+    return tests
+
+
+def judge(file: str, mode: Mode, only: list[str] | None, expected: dict[str, str]) -> Tally:
+    """Runs a file and tells what is to be counted of its tests."""
+    tests = run_file(file, mode, only)
+    lost = [test_id for test_id, test in tests.items() if test.verdict != "passed"]
+    plain = run_file(file, PLAIN, lost) if lost else {}
+    tally = Tally()
+    for test_id, test in tests.items():
+        if not mode.counts(test) or (test_id in plain and plain[test_id].verdict != "passed"):
+            continue
+        if test.verdict == "passed" and test_id in expected:
+            tally.failed[test_id] = Test("passed", f"listed in expected.toml: {expected[test_id]}")
+        elif test.verdict == "passed":
+            tally.passed += 1
+        elif test_id in expected:
+            tally.expected += 1
+        else:
+            tally.failed[test_id] = test
+    return tally
+
+
+def report_failures(mode: Mode, tallies: Iterable[Tally], details: TextIO) -> None:
+    """Prints what failed and how it ended; the whole of each traceback goes into a file."""
+    for tally in tallies:
+        for test_id, test in tally.failed.items():
+            lines = test.detail.strip().splitlines() or [""]
+            gist = lines[0] if test.verdict in ("crashed", "hung") else lines[-1]
+            print(f"{test.verdict}: {test_id} ({mode.name}): {gist[:120]}")
+            print(f"\n{test.verdict}: {test_id} ({mode.name})", *lines, sep="\n", file=details)
+
+
+def print_table(
+    files: list[str], modes: list[Mode], tallies: dict[tuple[str, Mode], Tally]
+) -> None:
+    """Prints passed and counted tests, a row for each file and a column for each mode."""
+    print(f"\n{'':26}" + "".join(f"{mode.name:>16}" for mode in modes))
+    for file in files:
+        cells = []
+        for mode in modes:
+            tally = tallies[file, mode]
+            counted = tally.passed + tally.expected + len(tally.failed)
+            cells.append(f"{tally.passed}/{counted}")
+        print(f"{file:26}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", nargs="*", help="run only these files, such as test_queues")
+    parser.add_argument("--all", action="store_true", help="run the files beyond the gate, too")
+    parser.add_argument("--only", action="append", metavar="ID", help="run only this test")
+    parser.add_argument("--mode", choices=("loop", "native"), help="run only in this mode")
+    parser.add_argument("--loop", default="roundel:EventLoop", metavar="MODULE:CLASS")
+    parser.add_argument("--primitives", default="roundel", metavar="MODULE")
+    parser.add_argument("--details", default="build/cpython.log", help="file for the tracebacks")
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs what the command line asks for; returns the exit code."""
+    options = parse_arguments()
+    version = ".".join(platform.python_version_tuple()[:2])
+    files = options.files or [file for file in suite_files() if options.all or file in GATE]
+    modes = [Mode("loop", options.loop, None), Mode("native", options.loop, options.primitives)]
+    modes = [mode for mode in modes if options.mode in (None, mode.name)]
+    print(f"test_asyncio of CPython {platform.python_version()} on {options.loop}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        jobs = {
+            (file, mode): pool.submit(
+                judge, file, mode, options.only, expected_failures(version, mode)
+            )
+            for file in files
+            for mode in modes
+        }
+        tallies = {key: job.result() for key, job in jobs.items()}
+    Path(options.details).parent.mkdir(parents=True, exist_ok=True)
+    with open(options.details, "w") as details:
+        for mode in modes:
+            report_failures(mode, (tallies[file, mode] for file in files), details)
+    print_table(files, modes, tallies)
+    passed = sum(tally.passed for tally in tallies.values())
+    failed = sum(len(tally.failed) for tally in tallies.values())
+    print(f"\n{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
