@@ -5,6 +5,7 @@ Imported in test processes only: it changes the asyncio of its process for good.
 
 import asyncio
 import importlib
+import inspect
 from asyncio import events, futures, tasks, unix_events
 
 from test.test_asyncio import utils as suite
@@ -36,9 +37,17 @@ def substitute_loop(spec: str, file: str):
             Made.loops += 1
             super().__init__(**options)
 
+        def advance_time(self, seconds):
+            """Does nothing: a virtual clock is moved on by the waiting alone."""
+
     def new_test_loop(test, gen=None):
-        # A generator drives a simulated clock, call by call.
-        loop = LoopUnderTest() if gen is None else suite.TestLoop(gen)
+        if gen is None:
+            loop = LoopUnderTest()
+        elif "clock" in inspect.signature(base).parameters:
+            # The generator would move a simulated clock on, timer by timer.
+            loop = LoopUnderTest(clock="virtual")
+        else:
+            loop = suite.TestLoop(gen)
         test.set_event_loop(loop)
         return loop
 

@@ -1,0 +1,72 @@
+"""What the tests share: loops in both debug modes, runners of coroutines, a guard against leaks."""
+
+import asyncio
+import contextlib
+import gc
+import os
+import threading
+
+import pytest
+
+import roundel
+
+
+def open_descriptors():
+    """Returns the process's file descriptors, each with what it refers to."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # listdir's own
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def leak_guard():
+    """Fails a test that leaves a descriptor, a thread or a running loop behind."""
+    descriptors, threads = open_descriptors(), set(threading.enumerate())
+    yield
+    gc.collect()
+    left = open_descriptors().items() - descriptors.items()
+    assert not left, f"descriptors left open: {sorted(left)}"
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(1)  # a closed loop does not wait for its idle executor threads
+    alive = set(threading.enumerate()) - threads
+    assert not alive, f"threads left running: {alive}"
+    assert asyncio._get_running_loop() is None, "a loop left running"
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "debug"])
+def debug(request):
+    """Runs a test once in each debug mode."""
+    return request.param
+
+
+@pytest.fixture
+def loop(debug):
+    """A loop that is not running yet, closed after the test; no task may be pending then."""
+    loop = roundel.new_event_loop()
+    loop.set_debug(debug)
+    yield loop
+    pending = set() if loop.is_closed() else asyncio.all_tasks(loop)
+    loop.close()
+    assert not pending, f"tasks left pending: {pending}"
+
+
+@pytest.fixture
+def run(debug):
+    """Runs a coroutine on a loop of its own and returns its result."""
+    return lambda main, **options: roundel.run(main, debug=debug, **options)
+
+
+@pytest.fixture
+def run_virtual(run):
+    """Runs a coroutine like `run`, on the virtual clock."""
+    return lambda main, **options: run(main, clock="virtual", **options)
+
+
+@pytest.fixture
+def installed():
+    """Has asyncio's names exchanged for roundel's while the test runs."""
+    roundel.install()
+    yield
+    roundel.uninstall()
