@@ -17,12 +17,17 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name
 DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
 
 ##@ Use
-.PHONY: help setup build release demo bench
+.PHONY: help setup pythons build release demo bench
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { split($$1, target, " "); printf "  %-20s %s\n", target[1], $$2 }' Makefile
 
 setup: .venv/.ready ## Make .venv with the tools of a developer
+
+pythons: ## Fetch Debian's builds of the CPythons that are not found, for tests
+	for version in 3.14 3.15; do \
+		scripts/interpreters.sh $$version >/dev/null 2>&1 || scripts/debian-python.sh $$version; \
+	done
 
 build: .venv/.ready ## Build the extension into .venv, quickly
 	$(DEVELOP) --profile fast
@@ -42,7 +47,7 @@ bench: release ## Measure against asyncio and uvloop
 
 ##@ Test
 .PHONY: test test-rust test-doc test-each test-python test-parity test-cpython loom asan
-test: test-rust test-doc test-each ## Run every test, on every interpreter that is found
+test: test-rust test-doc loom test-each ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --tests --examples; fi
@@ -63,7 +68,7 @@ test-cpython: .venvs/$$(PY)/.built ## Run CPython's own asyncio tests on one int
 	.venvs/$(PY)/bin/python tests/cpython/run.py
 
 loom: ## Run the core's concurrent parts in every interleaving
-	RUSTFLAGS="--cfg loom" cargo test --release --test loom
+	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom
 
 ##@ Check
 .PHONY: ci lint types docs shape fmt check-free-threaded

@@ -26,7 +26,7 @@ candidates() {
     printf '%s\n' ${PYTHONS:-}
     command -v "python$1"
     command -v python3
-    for path in ".pythons/$1/bin/python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "/usr/bin/python$1"; do
+    for path in ".pythons/$1/usr/bin/python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "/usr/bin/python$1"; do
         [ -x "$path" ] && echo "$path"
     done
 }

