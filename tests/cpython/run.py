@@ -10,6 +10,7 @@ The suite is that of the interpreter that runs this file.
 import argparse
 import concurrent.futures
 import contextlib
+import fnmatch
 import json
 import os
 import platform
@@ -62,7 +63,7 @@ class Tally:
     """What became of one file's tests."""
 
     passed: int = 0
-    expected: int = 0
+    expected: int = 0  # to fail, and did
     failed: dict[str, Test] = field(default_factory=dict)
 
 
@@ -84,27 +85,46 @@ PLAIN = Mode("asyncio", None, None)
 
 def suite_files() -> list[str]:
     """Returns the names of the suite's files that run on this system."""
-    import test.test_asyncio as suite  # not all distributions of CPython have it
-
+    try:
+        import test.test_asyncio as suite
+    except ImportError:
+        sys.exit("this CPython came without its test suite")
     names = (path.stem for path in Path(suite.__path__[0]).glob("test_*.py"))
     return sorted(name for name in names if not any(word in name for word in FOREIGN))
 
 
-def expected_failures(version: str, mode: Mode) -> dict[str, str]:
-    """Returns the reasons why tests are expected to fail, by the tests' ids."""
-    entries = tomllib.loads((HERE / "expected.toml").read_text()).get("expected", [])
-    return {
-        test: entry["reason"]
+def expected_failures(version: str, mode: Mode) -> list[str]:
+    """Returns patterns of the ids of tests that are expected to fail."""
+    entries = tomllib.loads((HERE / "expected.toml").read_text())["expected"]
+    return [
+        pattern
         for entry in entries
         if version in entry["versions"] and mode.name in entry["modes"]
-        for test in entry["tests"]
-    }
+        for pattern in entry["tests"]
+    ]
 
 
-def run_process(
-    job: dict[str, object], folder: Path
-) -> tuple[int | None, list[dict[str, str]], str]:
-    """Runs child.py once; returns its exit code, None if it had to be killed, report and output."""
+@dataclass
+class Run:
+    """What one process did: the tests that ended, the one that was running when it died."""
+
+    tests: dict[str, Test] = field(default_factory=dict)
+    running: str | None = None
+    complete: bool = False
+    end: str = ""  # how the process ended, and what it printed
+
+    def read(self, report: str) -> None:
+        """Takes in a report of child.py."""
+        for line in map(json.loads, report.splitlines()):
+            self.complete = "complete" in line
+            self.running = line.get("begin")
+            if "end" in line:
+                test = Test(line["verdict"], line["detail"], line["made_loop"])
+                self.tests[line["end"]] = test
+
+
+def run_process(job: dict[str, object], folder: Path) -> Run:
+    """Runs child.py once."""
     job_file, report, log = folder / "job", folder / "report", folder / "log"
     job_file.write_text(json.dumps(job))
     report.write_text("")
@@ -119,51 +139,35 @@ def run_process(
             stderr=output,
             start_new_session=True,
         )
-        code = None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            code = process.wait(FILE_SECONDS)
+            process.wait(FILE_SECONDS)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # tests leave children behind, too
-        process.wait()
-    lines = [json.loads(line) for line in report.read_text().splitlines()]
-    return code, lines, log.read_text(errors="replace")
+    run = Run(end=f"exit code {process.wait()}\n{log.read_text(errors='replace')}")
+    run.read(report.read_text())
+    return run
 
 
 def run_file(file: str, mode: Mode, only: list[str] | None) -> dict[str, Test]:
     """Runs a file's tests to the end, whatever they do to their process."""
     tests: dict[str, Test] = {}
-    complete = False
+    job = {"file": file, "loop": mode.loop, "primitives": mode.primitives, "only": only}
     with tempfile.TemporaryDirectory() as folder:
-        while not complete:
-            job = {
-                "file": file,
-                "loop": mode.loop,
-                "primitives": mode.primitives,
-                "only": only,
-                "done": list(tests),
-                "limit": TEST_SECONDS,
-            }
-            code, lines, output = run_process(job, Path(folder))
-            running = None
-            for line in lines:
-                complete = "complete" in line
-                if "begin" in line:
-                    running = line["begin"]
-                elif "end" in line:
-                    tests[line["end"]] = Test(
-                        line["verdict"], line["detail"], bool(line["made_loop"])
-                    )
-                    running = None
-            if running:
-                hung = code is None or "Timeout (" in output
-                tests[running] = Test("hung" if hung else "crashed", f"exit code {code}\n{output}")
-            elif not complete:
-                tests[file] = Test("crashed", f"between tests: exit code {code}\n{output}")
-                complete = True
-    return tests
+        while True:
+            run = run_process({**job, "limit": TEST_SECONDS, "done": list(tests)}, Path(folder))
+            tests |= run.tests
+            if run.complete:
+                return tests
+            if run.running:
+                verdict = "hung" if "Timeout (" in run.end else "crashed"
+                tests[run.running] = Test(verdict, run.end)
+            else:
+                tests[f"{file} after {len(tests)} tests"] = Test("crashed", run.end)
+                if not run.tests:
+                    return tests
 
 
-def judge(file: str, mode: Mode, only: list[str] | None, expected: dict[str, str]) -> Tally:
+def judge(file: str, mode: Mode, only: list[str] | None, expected: list[str]) -> Tally:
     """Runs a file and tells what is to be counted of its tests."""
     tests = run_file(file, mode, only)
     lost = [test_id for test_id, test in tests.items() if test.verdict != "passed"]
@@ -172,14 +176,18 @@ def judge(file: str, mode: Mode, only: list[str] | None, expected: dict[str, str
     for test_id, test in tests.items():
         if not mode.counts(test) or (test_id in plain and plain[test_id].verdict != "passed"):
             continue
-        if test.verdict == "passed" and test_id in expected:
-            tally.failed[test_id] = Test("passed", f"listed in expected.toml: {expected[test_id]}")
+        listed = any(fnmatch.fnmatchcase(test_id, pattern) for pattern in expected)
+        if test.verdict == "passed" and listed:
+            tally.failed[test_id] = Test("passed", "expected.toml has it as failing")
         elif test.verdict == "passed":
             tally.passed += 1
-        elif test_id in expected:
+        elif listed:
             tally.expected += 1
         else:
             tally.failed[test_id] = test
+    for pattern in expected if only is None else []:
+        if pattern.startswith(f"{file}.") and not fnmatch.filter(tests, pattern):
+            tally.failed[pattern] = Test("missing", "expected.toml names what is not there")
     return tally
 
 
