@@ -67,8 +67,17 @@ test-parity: .venvs/$$(PY)/.built ## Compare event logs of asyncio and roundel o
 test-cpython: .venvs/$$(PY)/.built ## Run CPython's own asyncio tests on one interpreter
 	.venvs/$(PY)/bin/python tests/cpython/run.py
 
-loom: ## Run the core's concurrent parts in every interleaving
+loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom
+
+asan: .venv/.ready .venvs/asan/.ready ## Run the Python tests under AddressSanitizer (needs nightly Rust)
+	rm -rf build/wheels/asan
+	RUSTUP_TOOLCHAIN=nightly RUSTFLAGS=-Zsanitizer=address .venv/bin/maturin build --quiet --profile fast --compatibility linux \
+		--target $$(rustc -vV | sed -n 's/^host: //p') --interpreter .venvs/asan/bin/python --out build/wheels/asan
+	.venvs/asan/bin/pip install --quiet --force-reinstall --no-deps build/wheels/asan/*.whl
+	export ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc LD_PRELOAD=$$(gcc -print-file-name=libasan.so); \
+		.venvs/asan/bin/python -m pytest tests/python; \
+		.venvs/asan/bin/python tests/cpython/run.py
 
 ##@ Check
 .PHONY: ci lint types docs shape fmt check-free-threaded
@@ -105,7 +114,11 @@ check-free-threaded: ## Compile for free-threaded CPython 3.14
 
 # .venvs/3.12 is for testing on 3.12: the package is installed there from its wheel.
 .venvs/%/.ready: pyproject.toml
-	scripts/venv.sh $* .venvs/$* test
+	scripts/venv.sh $* $(@D) test
+	touch $@
+
+.venvs/asan/.ready: pyproject.toml
+	scripts/venv.sh $(PY) $(@D) test
 	touch $@
 
 .venvs/%/.built: .venv/.ready .venvs/%/.ready $(SOURCES)

@@ -128,12 +128,10 @@ def run_process(job: dict[str, object], folder: Path) -> Run:
     job_file, report, log = folder / "job", folder / "report", folder / "log"
     job_file.write_text(json.dumps(job))
     report.write_text("")
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     with log.open("wb") as output, tempfile.TemporaryDirectory() as cwd:
         process = subprocess.Popen(
             [sys.executable, HERE / "child.py", job_file, report],
             cwd=cwd,
-            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
