@@ -1,0 +1,96 @@
+"""Exchanging asyncio's names for roundel's, so that programs which import asyncio get them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from roundel import _loop
+from roundel._names import NATIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Private to asyncio.events on 3.11 to 3.15. The public functions would warn, or make a policy
+# where there was none.
+_POLICY = "_event_loop_policy"
+
+
+class _Exchange(NamedTuple):
+    name: str
+    before: object
+    after: object
+
+
+_installed: list[list[_Exchange]] = []
+_lock = threading.Lock()
+
+
+def install(
+    *,
+    clock: Literal["monotonic", "virtual"] = "monotonic",
+    order: int | None = None,
+    detect_deadlock: bool = False,
+    debug: bool = False,
+) -> None:
+    """Exchanges asyncio's names for roundel's, in asyncio and in its submodules.
+
+    From then on `asyncio.run`, `asyncio.Runner`, `asyncio.new_event_loop` and `asyncio.EventLoop`
+    make roundel's loop, and `asyncio.Queue` and all else that is native are roundel's for every
+    library that looks them up there. What was imported before stays what it was, and so does
+    `asyncio.SelectorEventLoop`, for those who want a selector.
+
+    It may be called again, with other options, too; each call wants an `uninstall` of its own.
+
+    Args:
+        clock: The loops' clock, as for `EventLoop`.
+        order: The seed of the loops' order.
+        detect_deadlock: Whether the loops raise `Deadlock` on the monotonic clock, too.
+        debug: Whether the loops are made in debug mode.
+    """
+
+    class EventLoop(_loop.EventLoop):
+        __doc__ = _loop.EventLoop.__doc__
+        __qualname__ = "EventLoop"
+
+        def __init__(self) -> None:
+            super().__init__(clock, order, detect_deadlock=detect_deadlock)
+            if debug:
+                self.set_debug(True)
+
+    names: dict[str, object] = {**NATIVE, "EventLoop": EventLoop}
+    if hasattr(asyncio.events, _POLICY):
+        from roundel._policy import EventLoopPolicy
+
+        names[_POLICY] = EventLoopPolicy(EventLoop)
+    with _lock:
+        originals = {**vars(asyncio.events), **vars(asyncio)}
+        exchanges = [
+            _Exchange(name, originals[name], after)
+            for name, after in names.items()
+            if originals.get(name, after) is not after
+        ]
+        _exchange(exchanges)
+        _installed.append(exchanges)
+
+
+def uninstall() -> None:
+    """Undoes the last `install`; does nothing if there is none.
+
+    What others have put in a name's place meanwhile stays there.
+    """
+    with _lock:
+        if _installed:
+            exchanges = _installed.pop()
+            _exchange(_Exchange(name, after, before) for name, before, after in exchanges)
+
+
+def _exchange(exchanges: Iterable[_Exchange]) -> None:
+    exchanges = list(exchanges)
+    for module_name, module in list(sys.modules.items()):
+        if module_name == "asyncio" or module_name.startswith("asyncio."):
+            for name, before, after in exchanges:
+                if name in vars(module) and vars(module)[name] is before:
+                    setattr(module, name, after)

@@ -1,0 +1,178 @@
+# The extension module. What behaves and is typed as asyncio's own is declared as asyncio's own, so
+# that a checker lets either stand for the other, as the interpreter does.
+
+import asyncio
+import sys
+from asyncio import Barrier as Barrier
+from asyncio import BoundedSemaphore as BoundedSemaphore
+from asyncio import Condition as Condition
+from asyncio import Event as Event
+from asyncio import Future as Future
+from asyncio import Handle as Handle
+from asyncio import Lock as Lock
+from asyncio import Semaphore as Semaphore
+from asyncio import Task as Task
+from asyncio import TaskGroup as TaskGroup
+from asyncio import Timeout as Timeout
+from asyncio import TimerHandle as TimerHandle
+from asyncio import _CoroutineLike
+from asyncio import as_completed as as_completed
+from asyncio import ensure_future as ensure_future
+from asyncio import gather as gather
+from asyncio import shield as shield
+from asyncio import sleep as sleep
+from asyncio import timeout as timeout
+from asyncio import timeout_at as timeout_at
+from asyncio import wait as wait
+from asyncio import wait_for as wait_for
+from asyncio.events import _TaskFactory
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from typing import Literal, Protocol, TypeVar, TypeVarTuple
+
+from _typeshed import SupportsRichComparisonT
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
+
+if sys.version_info >= (3, 12):
+    from asyncio import create_eager_task_factory as create_eager_task_factory
+    from asyncio import eager_task_factory as eager_task_factory
+else:
+    _TaskT_co = TypeVar("_TaskT_co", bound=Task[object], covariant=True)
+
+    class _TaskConstructor(Protocol[_TaskT_co]):
+        def __call__(
+            self,
+            coro: Coroutine[object, object, object],
+            /,
+            *,
+            loop: asyncio.AbstractEventLoop,
+            name: str | None,
+            context: Context | None,
+            eager_start: bool,
+        ) -> _TaskT_co: ...
+
+    class _EagerTaskFactory(Protocol[_TaskT_co]):
+        def __call__(
+            self,
+            loop: asyncio.AbstractEventLoop,
+            coro: Coroutine[object, object, object],
+            *,
+            name: str | None = None,
+            context: Context | None = None,
+        ) -> _TaskT_co: ...
+
+    def create_eager_task_factory(
+        custom_task_constructor: _TaskConstructor[_TaskT_co],
+    ) -> _EagerTaskFactory[_TaskT_co]: ...
+    def eager_task_factory(
+        loop: asyncio.AbstractEventLoop | None,
+        coro: Coroutine[object, object, _T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> Task[_T]: ...
+
+if sys.version_info >= (3, 13):
+    from asyncio import LifoQueue as LifoQueue
+    from asyncio import PriorityQueue as PriorityQueue
+    from asyncio import Queue as Queue
+    from asyncio import QueueShutDown as QueueShutDown
+else:
+    class QueueShutDown(Exception): ...  # noqa: N818  # asyncio's name
+
+    class Queue(asyncio.Queue[_T]):
+        def shutdown(self, immediate: bool = False) -> None: ...
+
+    class PriorityQueue(
+        Queue[SupportsRichComparisonT], asyncio.PriorityQueue[SupportsRichComparisonT]
+    ): ...
+    class LifoQueue(Queue[_T], asyncio.LifoQueue[_T]): ...
+
+class EventLoop:
+    slow_callback_duration: float
+    _clock_resolution: float
+    _closed: bool
+    _current_handle: Handle | None
+    _debug: bool
+    _ready: list[Handle]
+    _stopping: bool
+    _thread_id: int | None
+    _virtual: bool
+
+    def __init__(
+        self, clock: Literal["monotonic", "virtual"] = "monotonic", order: int | None = None
+    ) -> None: ...
+    def call_soon(
+        self,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> TimerHandle: ...
+    def time(self) -> float: ...
+    def create_future(self) -> Future[_T]: ...
+    if sys.version_info >= (3, 13):
+        def create_task(
+            self,
+            coro: _CoroutineLike[_T],
+            *,
+            name: object = None,
+            context: Context | None = None,
+            eager_start: bool | None = None,
+        ) -> Task[_T]: ...
+    else:
+        def create_task(
+            self, coro: _CoroutineLike[_T], *, name: object = None, context: Context | None = None
+        ) -> Task[_T]: ...
+
+    def set_task_factory(self, factory: _TaskFactory | None) -> None: ...
+    def get_task_factory(self) -> _TaskFactory | None: ...
+    def stop(self) -> None: ...
+    def is_running(self) -> bool: ...
+    def is_closed(self) -> bool: ...
+    def get_debug(self) -> bool: ...
+    def set_debug(self, enabled: bool) -> None: ...
+    def _add_reader(
+        self,
+        fd: int,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def _add_writer(
+        self,
+        fd: int,
+        callback: Callable[[*_Ts], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> Handle: ...
+    def _close_native(self) -> None: ...
+    def _external_begin(self) -> None: ...
+    def _external_end(self) -> None: ...
+    def _mark_internal(self, fd: int) -> None: ...
+    def _on_idle(self) -> None: ...
+    def _remove_reader(self, fd: int) -> bool: ...
+    def _remove_writer(self, fd: int) -> bool: ...
+    def _run_until_stopped(self) -> None: ...
+    def _tasks(self) -> list[Task[object]]: ...
