@@ -93,7 +93,7 @@ def _seed(text: str) -> int:
 
 def _run_module(name: str, *arguments: str) -> None:
     """Runs a module as ``python -m name`` does."""
-    sys.modules["__main__"] = ModuleType("__main__")
+    _make_main()
     sys.argv = ["-m", *arguments]
     # Private, but it is what the interpreter itself calls; the public run_module undoes
     # sys.modules and sys.argv while threads and exit handlers of the module may still want them.
@@ -101,20 +101,28 @@ def _run_module(name: str, *arguments: str) -> None:
 
 
 def _run_file(path: str, *arguments: str) -> None:
-    """Runs a file, or a directory or archive with a __main__, as ``python path`` does."""
-    sys.modules["__main__"] = program = ModuleType("__main__")
+    """Runs a file, or a folder or archive with a __main__, as ``python path`` does."""
+    namespace = _make_main()
     sys.argv = [path, *arguments]
+    path = os.path.join(os.getcwd(), path)
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the current folder: python -m puts it there, python path does not
     if pkgutil.get_importer(path) is not None:
         sys.path.insert(0, path)
         runpy._run_module_as_main("__main__", alter_argv=False)  # type: ignore[attr-defined]
         return
     if not sys.flags.safe_path:
-        sys.path[0] = os.path.dirname(os.path.realpath(path))
-    path = os.path.join(os.getcwd(), path)
-    vars(program).update(
-        __builtins__=builtins, __file__=path, __loader__=SourceFileLoader("__main__", path)
-    )
-    exec(compile(_read(path), path, "exec", dont_inherit=True), vars(program))
+        sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
+    namespace.update(__file__=path, __loader__=SourceFileLoader("__main__", path))
+    exec(compile(_read(path), path, "exec", dont_inherit=True), namespace)
+
+
+def _make_main() -> dict[str, object]:
+    """Puts a new module in our own's place, for the program to be, and returns its namespace."""
+    sys.modules["__main__"] = ModuleType("__main__")
+    namespace = vars(sys.modules["__main__"])
+    namespace["__builtins__"] = builtins
+    return namespace
 
 
 def _read(path: str) -> bytes:

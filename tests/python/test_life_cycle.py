@@ -1,0 +1,139 @@
+"""The loop's life: making, running, stopping, closing; debug mode; asynchronous generators."""
+
+import asyncio
+import gc
+import sys
+import threading
+
+import pytest
+
+import roundel
+
+
+def test_making_a_loop_opens_no_pipe_and_a_run_elsewhere_neither():
+    loop = roundel.new_event_loop()
+    assert loop._ssock is None
+    thread = threading.Thread(target=loop.run_until_complete, args=[asyncio.sleep(0)])
+    thread.start()
+    thread.join()
+    assert loop._ssock is None
+    loop.close()
+
+
+def test_a_subclass_may_override_and_add(debug):
+    class Loop(roundel.EventLoop):
+        def __init__(self):
+            super().__init__("virtual")
+            self.calls = []
+
+        def call_soon(self, callback, *args, context=None):
+            self.calls.append(callback)
+            return super().call_soon(callback, *args, context=context)
+
+    loop = Loop()
+    loop.set_debug(debug)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert loop.calls == [loop.stop]
+    loop.note = 1
+    loop.close()
+
+
+def test_running_twice_is_refused(loop):
+    async def main():
+        with pytest.raises(RuntimeError, match=r"^This event loop is already running$"):
+            loop.run_forever()
+        other = roundel.new_event_loop()
+        with pytest.raises(RuntimeError, match=r"while another loop is running$"):
+            other.run_forever()
+        other.close()
+
+    loop.run_until_complete(main())
+
+
+def test_closing_a_running_loop_is_refused(loop):
+    async def main():
+        with pytest.raises(RuntimeError, match=r"^Cannot close a running event loop$"):
+            loop.close()
+
+    loop.run_until_complete(main())
+    assert not loop.is_closed()
+
+
+def test_a_closed_loop_stays_closed(loop):
+    loop.call_soon(pytest.fail)
+    loop.close()
+    loop.close()
+    assert loop.is_closed()
+    for refused in (
+        loop.run_forever,
+        lambda: loop.call_soon(print),
+        lambda: loop.call_soon_threadsafe(print),
+        lambda: loop.call_later(1, print),
+        lambda: loop.run_in_executor(None, print),
+    ):
+        with pytest.raises(RuntimeError, match=r"^Event loop is closed$"):
+            refused()
+
+
+def test_an_unclosed_loop_warns_and_is_closed():
+    loops = [roundel.new_event_loop()]
+    with pytest.warns(ResourceWarning, match="unclosed event loop <EventLoop running=False"):
+        loops.clear()
+
+
+def test_asyncio_reads_what_its_own_loops_have(loop):
+    standard = asyncio.SelectorEventLoop()
+    missing = {name for name in vars(standard) if not hasattr(loop, name)}
+    standard.close()
+    # The selector, and the timers that asyncio's loop keeps in Python.
+    assert missing <= {"_selector", "_scheduled", "_timer_cancelled_count", "_old_agen_hooks"}
+
+
+def test_hooks_of_generators_are_restored(loop):
+    hooks = sys.get_asyncgen_hooks()
+
+    async def main():
+        return sys.get_asyncgen_hooks()
+
+    assert loop.run_until_complete(main()) != hooks
+    assert sys.get_asyncgen_hooks() == hooks
+
+
+def test_a_dropped_generator_is_finished_on_the_loop(loop):
+    finished = []
+
+    async def generator():
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            finished.append(asyncio.get_running_loop())
+
+    async def main():
+        async for _ in generator():
+            break
+        gc.collect()
+        await asyncio.sleep(0.01)
+
+    loop.run_until_complete(main())
+    assert finished == [loop]
+
+
+def test_debug_mode_tracks_where_coroutines_are_made():
+    async def main():
+        depths = [sys.get_coroutine_origin_tracking_depth()]
+        asyncio.get_running_loop().set_debug(False)
+        await asyncio.sleep(0)
+        return [*depths, sys.get_coroutine_origin_tracking_depth()]
+
+    before = sys.get_coroutine_origin_tracking_depth()
+    assert roundel.run(main(), debug=True) == [10, before]
+    assert sys.get_coroutine_origin_tracking_depth() == before
+
+
+def test_the_environment_switches_debug_mode_on(monkeypatch):
+    monkeypatch.setattr(asyncio.coroutines, "_is_debug_mode", lambda: True)
+    loop = roundel.new_event_loop()
+    assert loop.get_debug()
+    loop.close()

@@ -1,0 +1,109 @@
+"""What the package takes from CPython that CPython does not promise is there, and as expected.
+
+One test per place, so that a new version of CPython that changes one tells which. The list of the
+loop's own is `_AsyncioLoop` in `_loop.py`.
+"""
+
+import ast
+import asyncio
+import concurrent.futures.thread
+import inspect
+import runpy
+import sys
+import threading
+from asyncio import coroutines, events, futures, taskgroups, unix_events
+
+import pytest
+
+from roundel import _loop
+
+
+def names_the_loop_relies_on():
+    tree = ast.parse(inspect.getsource(_loop))
+    (listed,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name == "_AsyncioLoop"
+    )
+    for node in listed.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.AnnAssign):
+            yield node.target.id
+
+
+@pytest.mark.parametrize("name", sorted(names_the_loop_relies_on()))
+def test_asyncios_loops_have(name):
+    loop = asyncio.SelectorEventLoop()
+    assert hasattr(loop, name)
+    loop.close()
+
+
+def test_asyncio_tells_debug_mode_by_a_function():
+    assert coroutines._is_debug_mode() is False or sys.flags.dev_mode
+
+
+def test_asyncio_copies_a_threads_result_by_a_function():
+    source, copy = concurrent.futures.Future(), asyncio.SelectorEventLoop()
+    future = copy.create_future()
+    source.set_result(1)
+    futures._copy_future_state(source, future)
+    assert future.result() == 1
+    copy.close()
+
+
+def test_a_loop_has_its_own_child_watcher_from_3_14_on():
+    loop = asyncio.SelectorEventLoop()
+    assert hasattr(loop, "_watcher") == (sys.version_info >= (3, 14))
+    if hasattr(loop, "_watcher"):
+        watchers = unix_events._ThreadedChildWatcher, unix_events._PidfdChildWatcher
+        assert type(loop._watcher) is watchers[unix_events.can_use_pidfd()]
+    loop.close()
+
+
+def test_a_runner_resets_the_threads_loop_when_told():
+    runner = asyncio.Runner()
+    assert runner._set_event_loop is False
+    runner.get_loop()
+    assert runner._set_event_loop is True
+    runner.close()
+
+
+def test_the_policy_is_a_global_of_events():
+    assert "_event_loop_policy" in vars(events)
+
+
+def test_an_idle_pool_thread_is_in_worker():
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        thread = executor.submit(threading.get_ident).result()
+        code = concurrent.futures.thread._worker.__code__
+        while sys._current_frames()[thread].f_code is not code:
+            pass
+
+
+def test_what_a_task_awaits_can_be_asked():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(asyncio.wait_for(future, None))
+        gathered = asyncio.gather(task)
+        await asyncio.sleep(0)
+        assert task._fut_waiter is future
+        assert list(gathered._children) == [task]
+        future.set_result(None)
+        await gathered
+
+    asyncio.run(main(), debug=False)
+
+
+def test_a_task_group_has_its_tasks():
+    async def main():
+        async with taskgroups.TaskGroup() as group:
+            task = group.create_task(asyncio.sleep(0))
+            assert set(group._tasks) == {task}
+
+    asyncio.run(main())
+
+
+def test_the_interpreter_runs_modules_by_a_function():
+    parameters = list(inspect.signature(runpy._run_module_as_main).parameters)
+    assert parameters == ["mod_name", "alter_argv"]
