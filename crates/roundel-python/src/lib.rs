@@ -1,1 +1,40 @@
-//! The extension module `roundel._roundel`.
+//! The extension module `roundel._roundel`: Python's tasks, futures and awaitables on roundel's dispatcher.
+//!
+//! ```text
+//!   combinators, queue, locks     gather, wait, Queue, Lock …: awaitables made of waiters
+//!   task, future, waiter, sleep   what a coroutine can wait for, and who steps it
+//!   event_loop, handle            the loop: one roundel::Dispatcher whose jobs are handles and steps
+//!   hot                           Python objects as ordinary Rust; all unsafe code
+//! ```
+#![deny(unsafe_code)]
+
+mod current;
+mod event_loop;
+mod future;
+mod future_iterator;
+mod handle;
+#[expect(unsafe_code, reason = "the typed layer over Python's C API")]
+mod hot;
+mod job;
+mod loop_ref;
+mod names;
+mod sleep;
+mod task;
+mod waiter;
+
+use hot::{Module, Result};
+
+/// Fills the new module. Called by [`hot`].
+fn fill(module: &Module) -> Result<()> {
+    names::load()?;
+    module
+        .class::<handle::Handle>()?
+        .class::<handle::TimerHandle>()?;
+    module.class::<event_loop::EventLoop>()?;
+    module.class::<future::Future>()?.class::<task::Task>()?;
+    module
+        .class::<future_iterator::FutureIterator>()?
+        .class::<waiter::Waiter>()?;
+    sleep::register(module)?;
+    Ok(())
+}

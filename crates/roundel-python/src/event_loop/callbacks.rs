@@ -1,0 +1,146 @@
+//! Handing callbacks to the loop (`asyncio.loop`, "Scheduling callbacks").
+
+use super::{EventLoop, nanoseconds};
+use crate::handle::{CallbackArgs, Handle, TimerHandle};
+use crate::hot::{
+    Args, Class, Obj, Object, Raised, Remote, Result, Signature, Str, exceptions, thread_ident,
+};
+use crate::job::Job;
+use crate::names::names;
+
+impl EventLoop {
+    #[inline]
+    fn call_soon(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<Handle>> {
+        static SIGNATURE: Signature<2> =
+            Signature::method("BaseEventLoop.call_soon", [c"callback", c"context"])
+                .required(1)
+                .positional(1)
+                .variadic();
+        let given = CallbackArgs::soon(&SIGNATURE, args)?;
+        this.check_open()?;
+        if this.is_debug() {
+            this.check_thread()?;
+            check_callback(given.callback, "call_soon")?;
+        }
+        let handle = Handle::create(this, given.callback, given.arguments, given.context)?;
+        this.dispatcher()?.push(Job::Handle(handle.clone()));
+        Ok(handle)
+    }
+
+    fn call_soon_threadsafe(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<Handle>> {
+        static SIGNATURE: Signature<2> = Signature::method(
+            "BaseEventLoop.call_soon_threadsafe",
+            [c"callback", c"context"],
+        )
+        .required(1)
+        .positional(1)
+        .variadic();
+        let given = CallbackArgs::soon(&SIGNATURE, args)?;
+        this.check_open()?;
+        if this.is_debug() {
+            check_callback(given.callback, "call_soon_threadsafe")?;
+        }
+        let handle = Handle::create(this, given.callback, given.arguments, given.context)?;
+        this.post(Job::Handle(handle.clone()))?;
+        Ok(handle)
+    }
+
+    /// Puts a job into the ready queue from any thread, and wakes the loop if it sleeps.
+    fn post(&self, job: Job) -> Result<()> {
+        let dispatcher = self.dispatcher()?;
+        let owner = self.thread.get();
+        if owner == thread_ident() || (owner == 0 && !cfg!(Py_GIL_DISABLED)) {
+            dispatcher.push(job);
+            return Ok(());
+        }
+        dispatcher
+            .inbox()
+            .push(Remote::new(job))
+            .map_err(|_| super::closed())
+    }
+
+    fn call_later(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {
+        static SIGNATURE: Signature<3> = Signature::method(
+            "BaseEventLoop.call_later",
+            [c"delay", c"callback", c"context"],
+        )
+        .required(2)
+        .positional(2)
+        .variadic();
+        let given = CallbackArgs::timed(&SIGNATURE, args)?;
+        let delay = given.seconds("delay must not be None")?;
+        this.add_timer(this, this.time()? + delay, &given, "call_later")
+    }
+
+    fn call_at(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {
+        static SIGNATURE: Signature<3> =
+            Signature::method("BaseEventLoop.call_at", [c"when", c"callback", c"context"])
+                .required(2)
+                .positional(2)
+                .variadic();
+        let given = CallbackArgs::timed(&SIGNATURE, args)?;
+        let when = given.seconds("when cannot be None")?;
+        this.add_timer(this, when, &given, "call_at")
+    }
+
+    fn add_timer(
+        &self,
+        this: &Obj<Self>,
+        when: f64,
+        given: &CallbackArgs<'_>,
+        method: &str,
+    ) -> Result<Obj<TimerHandle>> {
+        self.check_open()?;
+        if self.is_debug() {
+            self.check_thread()?;
+            check_callback(given.callback, method)?;
+        }
+        let timer =
+            TimerHandle::create(this, when, given.callback, given.arguments, given.context)?;
+        self.dispatcher()?
+            .push_at(nanoseconds(when), Job::Handle(timer.base().clone()));
+        Ok(timer)
+    }
+}
+
+/// In debug mode: raises `TypeError` for what can't be called, and for coroutines.
+pub(super) fn check_callback(callback: &Object, method: &str) -> Result<()> {
+    let coroutine = names().is_coroutine.call([callback])?.truth()?
+        || names().is_coroutine_function.call([callback])?.truth()?;
+    if coroutine {
+        let text = format!("coroutines cannot be used with {method}()");
+        return Err(Raised::new(&exceptions::type_error(), text));
+    }
+    if !callback.is_callable() {
+        let text = format!(
+            "a callable object was expected by {method}(), got {}",
+            Str::repr(callback)?
+        );
+        return Err(Raised::new(&exceptions::type_error(), text));
+    }
+    Ok(())
+}
+
+pub(super) fn declare(class: &mut Class<EventLoop>) {
+    class
+        .method(
+            c"call_soon",
+            c"call_soon($self, /, callback, *args, context=None)\n--\n\nHave callback(*args) called in the loop's next turn.\n\nCallbacks are called in the order in which they were handed in.\n\nRaises:\n    RuntimeError: the loop is closed.",
+            EventLoop::call_soon,
+        )
+        .method(
+            c"call_soon_threadsafe",
+            c"call_soon_threadsafe($self, /, callback, *args, context=None)\n--\n\nLike call_soon(), from any thread or signal handler.\n\nRaises:\n    RuntimeError: the loop is closed.",
+            EventLoop::call_soon_threadsafe,
+        )
+        .method(
+            c"call_later",
+            c"call_later($self, /, delay, callback, *args, context=None)\n--\n\nHave callback(*args) called after delay seconds, never earlier.\n\nRaises:\n    RuntimeError: the loop is closed.\n    TypeError: the delay is None.",
+            EventLoop::call_later,
+        )
+        .method(
+            c"call_at",
+            c"call_at($self, /, when, callback, *args, context=None)\n--\n\nHave callback(*args) called at a time of loop.time(), never earlier.\n\nRaises:\n    RuntimeError: the loop is closed.\n    TypeError: the time is None.",
+            EventLoop::call_at,
+        );
+}

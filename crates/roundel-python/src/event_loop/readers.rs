@@ -1,0 +1,96 @@
+//! Watching descriptors. The Python half checks and converts what it is given.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use roundel::Dispatcher;
+
+use super::{EventLoop, os_error};
+use crate::handle::Handle;
+use crate::hot::{Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, exceptions};
+use crate::job::Job;
+use crate::names::names;
+
+/// How a dispatcher is told to watch.
+type Add = fn(&Dispatcher<Job>, RawFd, Job) -> io::Result<Option<Job>>;
+/// How it is told to stop.
+type Remove = fn(&Dispatcher<Job>, RawFd) -> Option<Job>;
+
+/// The number of a descriptor.
+pub(super) fn descriptor(fd: &Object) -> Result<RawFd> {
+    RawFd::try_from(fd.to_i64()?)
+        .map_err(|_| Raised::new(&exceptions::value_error(), "Invalid file descriptor"))
+}
+
+impl EventLoop {
+    fn watch(
+        this: &Obj<Self>,
+        args: &Args<'_>,
+        name: &'static str,
+        add: Add,
+    ) -> Result<Obj<Handle>> {
+        let signature = Signature::method(name, [c"fd", c"callback"]).variadic();
+        let [fd, callback] = signature.bind(args)?;
+        let (Some(fd), Some(callback)) = (fd, callback) else {
+            return Err(super::uninitialized());
+        };
+        this.check_open()?;
+        let fd = descriptor(fd)?;
+        let arguments = args.positional.get(2..).unwrap_or_default();
+        let handle = Handle::create(this, callback, arguments, None)?;
+        let replaced = add(this.dispatcher()?, fd, Job::Handle(handle.clone()))
+            .map_err(|error| os_error(&error))?;
+        cancel(replaced)?;
+        Ok(handle)
+    }
+
+    fn unwatch(this: &Obj<Self>, fd: &Object, remove: Remove) -> Result<bool> {
+        if this.closed.get() {
+            return Ok(false);
+        }
+        let removed = remove(this.dispatcher()?, descriptor(fd)?);
+        let found = removed.is_some();
+        cancel(removed)?;
+        Ok(found)
+    }
+}
+
+/// Keeps a callback that is ready already from running.
+fn cancel(job: Option<Job>) -> Result<()> {
+    if let Some(Job::Handle(handle)) = job {
+        handle.as_any().call_method(&names().cancel, [])?;
+    }
+    Ok(())
+}
+
+pub(super) fn declare(class: &mut Class<EventLoop>) {
+    class
+        .method(
+            c"_add_reader",
+            c"_add_reader($self, fd, callback, /, *args)\n--\n\nHave callback(*args) called whenever the descriptor can be read; return its handle.",
+            |this: &Obj<EventLoop>, args: &Args<'_>| {
+                EventLoop::watch(this, args, "EventLoop._add_reader", Dispatcher::add_reader)
+            },
+        )
+        .method(
+            c"_add_writer",
+            c"_add_writer($self, fd, callback, /, *args)\n--\n\nHave callback(*args) called whenever the descriptor can be written; return its handle.",
+            |this: &Obj<EventLoop>, args: &Args<'_>| {
+                EventLoop::watch(this, args, "EventLoop._add_writer", Dispatcher::add_writer)
+            },
+        )
+        .method1(
+            c"_remove_reader",
+            c"_remove_reader($self, fd, /)\n--\n\nStop watching for reading; return False if nobody did.",
+            |this: &Obj<EventLoop>, fd: &Object| {
+                EventLoop::unwatch(this, fd, Dispatcher::remove_reader)?.into_object()
+            },
+        )
+        .method1(
+            c"_remove_writer",
+            c"_remove_writer($self, fd, /)\n--\n\nStop watching for writing; return False if nobody did.",
+            |this: &Obj<EventLoop>, fd: &Object| {
+                EventLoop::unwatch(this, fd, Dispatcher::remove_writer)?.into_object()
+            },
+        );
+}

@@ -1,0 +1,224 @@
+//! The run loop: turns of the dispatcher until somebody says stop.
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use roundel::Host;
+
+use super::{EventLoop, os_error};
+use crate::handle::{Handle, TimerHandle};
+use crate::hot::{
+    Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
+    thread_ident,
+};
+use crate::job::Job;
+use crate::names::names;
+use crate::task::Task;
+use crate::waiter::Waiter;
+
+thread_local! {
+    /// The loop that runs in this thread.
+    static RUNNING: RefCell<Option<Obj<EventLoop>>> = const { RefCell::new(None) };
+}
+
+/// What the loop lends its dispatcher.
+struct Runner<'a> {
+    event_loop: &'a Obj<EventLoop>,
+    /// What made a turn end early.
+    failure: Option<Object>,
+}
+
+impl Runner<'_> {
+    #[inline]
+    fn check(&mut self, result: Result<()>) -> ControlFlow<()> {
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(raised) => {
+                self.failure = Some(raised.fetch());
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl Host<Job> for Runner<'_> {
+    #[inline]
+    fn run(&mut self, job: Job) -> ControlFlow<()> {
+        let result = if self.event_loop.is_debug() {
+            self.event_loop.run_timed(self.event_loop, &job)
+        } else {
+            EventLoop::run_job(self.event_loop, &job)
+        };
+        drop(job);
+        self.check(result)
+    }
+
+    fn block(&mut self, wait: &mut dyn FnMut()) {
+        if let Err(raised) = self.event_loop.clear_current() {
+            self.failure = Some(raised.fetch());
+        }
+        detached(wait);
+    }
+
+    fn interrupted(&mut self) -> ControlFlow<()> {
+        self.check(check_signals())
+    }
+
+    fn idle(&mut self) -> ControlFlow<()> {
+        let idle = self.event_loop.as_any().call_method(&names()._on_idle, []);
+        self.check(idle.map(drop))
+    }
+}
+
+impl EventLoop {
+    /// The loop that runs in this thread, if it is one of ours.
+    #[inline]
+    pub(crate) fn running() -> Option<Obj<Self>> {
+        RUNNING.with_borrow(Clone::clone)
+    }
+
+    #[inline]
+    fn run_job(this: &Obj<Self>, job: &Job) -> Result<()> {
+        match job {
+            Job::Step(task) => Task::step(task),
+            Job::Handle(handle) => {
+                if handle.is_cancelled() {
+                    return Ok(());
+                }
+                if let Some(timer) = handle.as_any().downcast_exact::<TimerHandle>() {
+                    timer.came_due();
+                }
+                this.clear_current()?;
+                Handle::run(handle)
+            }
+            Job::Wake(waiter) => Waiter::wake(waiter),
+        }
+    }
+
+    /// In debug mode: runs a job and reports one that took too long.
+    #[cold]
+    fn run_timed(&self, this: &Obj<Self>, job: &Job) -> Result<()> {
+        if let Job::Handle(handle) = job {
+            if handle.is_cancelled() {
+                return Ok(());
+            }
+            self.running_handle.set(Some(handle.clone()));
+        }
+        let start = self.time()?;
+        let result = Self::run_job(this, job).map_err(Raised::fetch);
+        let took = self.time()? - start;
+        self.running_handle.set(None);
+        if took >= self.slow_callback_duration.get() {
+            Self::report_slow(job, took)?;
+        }
+        result.map_err(Raised::restore)
+    }
+
+    fn report_slow(job: &Job, took: f64) -> Result<()> {
+        let what = match job {
+            Job::Handle(handle) => names().format_handle.call([handle.as_any()])?,
+            Job::Step(task) => Str::repr(task.as_any())?.into_object()?,
+            Job::Wake(_) => return Ok(()),
+        };
+        let logger = names().base_events.attr(&names().logger)?;
+        let text = "Executing %s took %.3f seconds".into_object()?;
+        logger.call_method(&names().warning, [&text, &what, &took.into_object()?])?;
+        Ok(())
+    }
+
+    /// Runs turns until `stop()` was called or something leaves the loop.
+    fn run_until_stopped(this: &Obj<Self>) -> Result<()> {
+        this.check_may_run()?;
+        names().set_running_loop.call([this.as_any()])?;
+        this.thread.set(thread_ident());
+        let outer = RUNNING.replace(Some(this.clone()));
+        let result = this.turn_until_stopped(this).map_err(Raised::fetch);
+        let current = RUNNING.replace(outer);
+        drop(current);
+        this.stopping.set(false);
+        this.thread.set(0);
+        this.clear_current()?;
+        names().set_running_loop.call([&none()])?;
+        result.map_err(Raised::restore)
+    }
+
+    fn turn_until_stopped(&self, this: &Obj<Self>) -> Result<()> {
+        loop {
+            self.turn(this)?;
+            if self.stopping.get() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One turn: waits for what happens next, and runs what is ready.
+    fn turn(&self, this: &Obj<Self>) -> Result<()> {
+        let mut runner = Runner {
+            event_loop: this,
+            failure: None,
+        };
+        let may_block = !self.stopping.get();
+        let turned = self.dispatcher()?.run_once(&mut runner, may_block);
+        match (runner.failure, turned) {
+            (Some(failure), _) => Err(Raised::restore(failure)),
+            (None, Ok(_)) => Ok(()),
+            (None, Err(error)) => Err(os_error(&error)),
+        }
+    }
+
+    fn check_may_run(&self) -> Result<()> {
+        self.check_open()?;
+        let text = if self.is_running() {
+            "This event loop is already running"
+        } else if names().running_loop_or_none.call([])?.is_none() {
+            return Ok(());
+        } else {
+            "Cannot run the event loop while another loop is running"
+        };
+        Err(Raised::new(&exceptions::runtime_error(), text))
+    }
+
+    /// What is ready, the next one first: handles, and tasks to be stepped.
+    fn ready(this: &Obj<Self>) -> Result<Vec<Object>> {
+        let jobs = this.dispatcher()?.ready_jobs();
+        Ok(jobs.into_iter().map(Job::into_object).collect())
+    }
+}
+
+impl Obj<EventLoop> {
+    /// Tells the exception handler of a callback that failed.
+    #[cold]
+    pub(crate) fn callback_failed(&self, handle: &Obj<Handle>, exception: &Object) -> Result<()> {
+        let context = Object::new_dict()?;
+        let message = format!("Exception in callback {}", handle.describe_callback()?);
+        context.dict_set(&"message".into_object()?, &message.into_object()?)?;
+        context.dict_set(&"exception".into_object()?, exception)?;
+        context.dict_set(&"handle".into_object()?, handle.as_any())?;
+        if let Some(traceback) = handle.source_traceback() {
+            context.dict_set(&"source_traceback".into_object()?, &traceback)?;
+        }
+        self.as_any()
+            .call_method(&names().call_exception_handler, [&context])?;
+        Ok(())
+    }
+}
+
+pub(super) fn declare(class: &mut Class<EventLoop>) {
+    class
+        .method0(
+            c"stop",
+            c"stop($self, /)\n--\n\nHave the loop stop after the turn it is in, or the next one.",
+            |this: &Obj<EventLoop>| this.stopping.set(true),
+        )
+        .method0(
+            c"_run_until_stopped",
+            c"_run_until_stopped($self, /)\n--\n\nRun until stop() is called.",
+            EventLoop::run_until_stopped,
+        )
+        .method0(
+            c"_run_once",
+            c"_run_once($self, /)\n--\n\nRun one turn.",
+            |this: &Obj<EventLoop>| this.turn(this),
+        )
+        .getter(c"_ready", EventLoop::ready);
+}

@@ -1,0 +1,811 @@
+//! `Future`: a result that is not there yet, and who waits for it.
+//!
+//! A [`Task`] is a future too, so what is here must do for both.
+
+use std::cell::Cell;
+
+use crate::future_iterator::FutureIterator;
+use crate::hot::{
+    Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Sent, Signature, Slot, Str,
+    Tuple, TypeCell, Visit, exceptions, none,
+};
+use crate::job::Job;
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+use crate::task::Task;
+
+/// Where a future is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum State {
+    /// There is no result yet.
+    #[default]
+    Pending,
+    /// There will be none.
+    Cancelled,
+    /// There is a result.
+    Finished,
+    /// There is an exception.
+    Failed,
+}
+
+/// What is called when a future is done: a Python function, or the step of one of our tasks.
+#[derive(Debug, Clone)]
+struct Callback {
+    /// The function; or a [`Task`] to wake, where there is no context.
+    target: Object,
+    context: Option<Object>,
+}
+
+/// What few futures need.
+#[derive(Default)]
+struct Rare {
+    /// The callbacks after the first.
+    callbacks: Vec<Callback>,
+    /// What `cancel()` was given to say.
+    cancel_message: Option<Object>,
+    /// The exception that cancelled a task, to be raised once more.
+    cancelled_exception: Option<Object>,
+    /// The traceback of the exception when it was set.
+    exception_traceback: Option<Object>,
+    /// Where the future was made, in debug mode.
+    source_traceback: Option<Object>,
+    /// The set of tasks that wait for this one, as CPython 3.14's tools keep it.
+    awaited_by: Option<Object>,
+}
+
+/// An awaitable result (`asyncio.Future`).
+#[derive(Default)]
+pub(crate) struct Future {
+    event_loop: Slot,
+    /// The result, or the exception.
+    outcome: Slot,
+    callback: Cell<Option<Callback>>,
+    rare: Cell<Option<Box<Rare>>>,
+    state: Cell<State>,
+    /// The loop is ours and can be called directly.
+    native: Cell<bool>,
+    /// It was yielded to a task that has not seen it yet (`_asyncio_future_blocking`).
+    blocking: Cell<bool>,
+    /// Nobody has looked at the exception.
+    log_traceback: Cell<bool>,
+}
+
+impl Future {
+    /// The value of a new future of `event_loop`.
+    #[inline]
+    pub(crate) fn on(event_loop: &LoopRef) -> Result<Self> {
+        let future = Self::default();
+        future.attach(event_loop)?;
+        Ok(future)
+    }
+
+    /// Makes it a future of `event_loop`.
+    #[inline]
+    pub(crate) fn attach(&self, event_loop: &LoopRef) -> Result<()> {
+        self.event_loop.set(Some(event_loop.object().clone()));
+        self.native.set(matches!(event_loop, LoopRef::Native(_)));
+        if event_loop.is_debug()? {
+            let traceback = source_traceback()?;
+            let old = self.rare(|rare| rare.source_traceback.replace(traceback));
+            drop(old);
+        }
+        Ok(())
+    }
+
+    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<1> = Signature::method("Future.__init__", [c"loop"])
+            .required(0)
+            .positional(0);
+        let [event_loop] = SIGNATURE.bind(args)?;
+        this.attach(&loop_or_current(event_loop)?)
+    }
+
+    /// The loop; raises `RuntimeError` for a future whose `__init__` was not called.
+    #[inline]
+    pub(crate) fn event_loop(&self) -> Result<LoopRef> {
+        let Some(event_loop) = self.event_loop.get() else {
+            let text = "Future object is not initialized.";
+            return Err(Raised::new(&exceptions::runtime_error(), text));
+        };
+        if self.native.get() {
+            Ok(LoopRef::of(&event_loop))
+        } else {
+            Ok(LoopRef::Foreign(event_loop))
+        }
+    }
+
+    /// Whether `event_loop` is the loop of this future.
+    #[inline]
+    pub(crate) fn belongs_to(&self, event_loop: &Object) -> bool {
+        self.event_loop.holds(event_loop)
+    }
+
+    pub(crate) fn is_native(&self) -> bool {
+        self.native.get()
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        self.state.get()
+    }
+
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.get() != State::Pending
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.get() == State::Cancelled
+    }
+
+    /// Reads and changes what few futures have. `change` must not run Python code.
+    fn rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Reads what few futures have.
+    fn look<R>(&self, read: impl FnOnce(&Rare) -> Option<R>) -> Option<R> {
+        let rare = self.rare.take()?;
+        let result = read(&rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    pub(crate) fn set_blocking(&self, blocking: bool) {
+        self.blocking.set(blocking);
+    }
+
+    pub(crate) fn is_blocking(&self) -> bool {
+        self.blocking.get()
+    }
+
+    pub(crate) fn set_log_traceback(&self, log: bool) {
+        self.log_traceback.set(log);
+    }
+
+    /// What `cancel()` was given to say.
+    pub(crate) fn cancel_message(&self) -> Option<Object> {
+        self.look(|rare| rare.cancel_message.clone())
+    }
+
+    /// Sets what the `CancelledError` will say.
+    pub(crate) fn set_cancel_message(&self, message: Option<Object>) {
+        if message.is_some() || self.cancel_message().is_some() {
+            let old = self.rare(|rare| std::mem::replace(&mut rare.cancel_message, message));
+            drop(old);
+        }
+    }
+
+    /// Remembers the exception that cancelled a task.
+    pub(crate) fn set_cancelled_exception(&self, exception: Object) {
+        let old = self.rare(|rare| rare.cancelled_exception.replace(exception));
+        drop(old);
+    }
+
+    fn source_traceback(&self) -> Option<Object> {
+        self.look(|rare| rare.source_traceback.clone())
+    }
+
+    /// The `CancelledError` that a waiter gets: the one that cancelled a task, once, or a new one.
+    pub(crate) fn make_cancelled_error(&self) -> Result<Object> {
+        if self
+            .look(|rare| rare.cancelled_exception.as_ref().map(|_| ()))
+            .is_some()
+            && let Some(exception) = self.rare(|rare| rare.cancelled_exception.take())
+        {
+            return Ok(exception);
+        }
+        cancelled_error(self.cancel_message().as_ref())
+    }
+}
+
+/// `CancelledError(message)`.
+pub(crate) fn cancelled_error(message: Option<&Object>) -> Result<Object> {
+    match message {
+        Some(message) => names().cancelled_error.call([message]),
+        None => names().cancelled_error.call([]),
+    }
+}
+
+/// The loop given as an argument, or asyncio's current one.
+pub(crate) fn loop_or_current(event_loop: Option<&Object>) -> Result<LoopRef> {
+    match event_loop.and_then(Object::not_none) {
+        Some(event_loop) => Ok(LoopRef::of(event_loop)),
+        None => Ok(LoopRef::of(
+            &names().events.call_method(&names().get_event_loop, [])?,
+        )),
+    }
+}
+
+/// Where Python is now, for debug mode.
+pub(crate) fn source_traceback() -> Result<Object> {
+    match names().get_frame.call([&0_i64.into_object()?]) {
+        Ok(frame) => names().extract_stack.call([&frame]),
+        // Called from no Python code at all.
+        Err(raised) if raised.matches(&exceptions::value_error()) => {
+            raised.clear();
+            Ok(none())
+        }
+        Err(raised) => Err(raised),
+    }
+}
+
+/// `created at file:line` of a source traceback.
+pub(crate) fn created_at(traceback: &Object) -> Result<String> {
+    let frames = traceback.to_vec()?;
+    let Some(last) = frames.last() else {
+        return Ok(String::new());
+    };
+    let frame = last.to_vec()?;
+    let (Some(file), Some(line)) = (frame.first(), frame.get(1)) else {
+        return Ok(String::new());
+    };
+    Ok(format!("created at {}:{}", Str::of(file)?, Str::of(line)?))
+}
+
+/// Life: result, exception, cancellation.
+impl Future {
+    /// Sets the result. Raises `InvalidStateError` if there is one.
+    #[inline]
+    pub(crate) fn set_result(this: &Obj<Self>, result: Object) -> Result<()> {
+        this.check_pending(this)?;
+        this.outcome.set(Some(result));
+        this.state.set(State::Finished);
+        Self::schedule_callbacks(this)
+    }
+
+    /// Sets the exception, an exception object or type. Raises `InvalidStateError` if there is a result.
+    pub(crate) fn set_exception(this: &Obj<Self>, exception: &Object) -> Result<()> {
+        this.check_pending(this)?;
+        let exception = presentable(exception)?;
+        let traceback = exception.traceback();
+        this.outcome.set(Some(exception));
+        if traceback.is_some() {
+            let old = this.rare(|rare| std::mem::replace(&mut rare.exception_traceback, traceback));
+            drop(old);
+        }
+        this.state.set(State::Failed);
+        this.log_traceback.set(true);
+        Self::schedule_callbacks(this)
+    }
+
+    /// Cancels it; false if it is done.
+    pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
+        this.log_traceback.set(false);
+        if this.is_done() {
+            return Ok(false);
+        }
+        this.set_cancel_message(message.cloned());
+        this.state.set(State::Cancelled);
+        Self::schedule_callbacks(this)?;
+        Ok(true)
+    }
+
+    #[inline]
+    fn check_pending(&self, this: &Obj<Self>) -> Result<()> {
+        if self.state.get() == State::Pending {
+            self.event_loop().map(drop)
+        } else {
+            Err(Self::invalid_state(this))
+        }
+    }
+
+    #[cold]
+    fn invalid_state(this: &Obj<Self>) -> Raised {
+        match (this.state_name(), Str::repr(this.as_any())) {
+            (_, Err(raised)) => raised,
+            (state, Ok(repr)) => {
+                Raised::new(&names().invalid_state_error, format!("{state}: {repr}"))
+            }
+        }
+    }
+
+    fn state_name(&self) -> &'static str {
+        match self.state.get() {
+            State::Pending => "PENDING",
+            State::Cancelled => "CANCELLED",
+            State::Finished | State::Failed => "FINISHED",
+        }
+    }
+
+    /// The result, or the exception as what this raises.
+    #[inline]
+    pub(crate) fn result(this: &Obj<Self>) -> Result<Object> {
+        if this.state.get() == State::Finished {
+            this.log_traceback.set(false);
+            return Ok(this.outcome.get().unwrap_or_else(none));
+        }
+        Err(this.not_a_result())
+    }
+
+    #[cold]
+    fn not_a_result(&self) -> Raised {
+        match self.failure() {
+            Ok(Some(exception)) => Raised::throw(&exception),
+            Ok(None) => Raised::new(&names().invalid_state_error, "Result is not set."),
+            Err(raised) => raised,
+        }
+    }
+
+    /// The exception that a waiter gets: that of a failed future, a `CancelledError` of a cancelled one.
+    pub(crate) fn failure(&self) -> Result<Option<Object>> {
+        match self.state.get() {
+            State::Pending | State::Finished => Ok(None),
+            State::Cancelled => self.make_cancelled_error().map(Some),
+            State::Failed => {
+                self.log_traceback.set(false);
+                let exception = self.outcome.get();
+                if let Some(exception) = &exception {
+                    // So that it does not grow with each waiter that it is raised in.
+                    let traceback = self.look(|rare| rare.exception_traceback.clone());
+                    exception.set_traceback(traceback.as_ref());
+                }
+                Ok(exception)
+            }
+        }
+    }
+
+    fn exception(this: &Obj<Self>) -> Result<Object> {
+        match this.state.get() {
+            State::Pending => Err(Raised::new(
+                &names().invalid_state_error,
+                "Exception is not set.",
+            )),
+            State::Cancelled => Err(Raised::throw(&this.make_cancelled_error()?)),
+            State::Finished => {
+                this.log_traceback.set(false);
+                Ok(none())
+            }
+            State::Failed => {
+                this.log_traceback.set(false);
+                Ok(this.outcome.get().unwrap_or_else(none))
+            }
+        }
+    }
+
+    /// One step of `await future`.
+    #[inline]
+    pub(crate) fn advance(this: &Obj<Self>) -> Sent {
+        if this.is_done() {
+            return match Self::result(this) {
+                Ok(result) => Sent::Returned(result),
+                Err(raised) => Sent::Raised(raised),
+            };
+        }
+        if this.blocking.replace(true) {
+            let text = "await wasn't used with future";
+            return Sent::Raised(Raised::new(&exceptions::runtime_error(), text));
+        }
+        Sent::Yielded(this.as_any().clone())
+    }
+}
+
+/// An exception object that a future can hold, made of an exception object or type.
+fn presentable(exception: &Object) -> Result<Object> {
+    let exception = if exception.is_type() {
+        exception.call([])?
+    } else {
+        exception.clone()
+    };
+    if !exception.is_exception() {
+        return Err(Raised::new(
+            &exceptions::type_error(),
+            "invalid exception object",
+        ));
+    }
+    if !crate::hot::is_instance_of(&exception, &exceptions::stop_iteration()) {
+        return Ok(exception);
+    }
+    let text = "StopIteration interacts badly with generators and cannot be raised into a Future";
+    if !cfg!(Py_3_12) {
+        return Err(Raised::new(&exceptions::type_error(), text));
+    }
+    let replacement = exceptions::runtime_error().call([&text.into_object()?])?;
+    replacement.set_cause(&exception);
+    Ok(replacement)
+}
+
+/// Who hears of the end.
+impl Future {
+    /// Has `task`, one of ours on the same loop, stepped when this is done.
+    #[inline]
+    pub(crate) fn wake_when_done(this: &Obj<Self>, task: &Obj<Task>) -> Result<()> {
+        Self::add_callback(
+            this,
+            Callback {
+                target: task.as_any().clone(),
+                context: None,
+            },
+        )
+    }
+
+    /// `future.add_done_callback(function, context=context)`.
+    pub(crate) fn call_when_done(
+        this: &Obj<Self>,
+        function: &Object,
+        context: Object,
+    ) -> Result<()> {
+        Self::add_callback(
+            this,
+            Callback {
+                target: function.clone(),
+                context: Some(context),
+            },
+        )
+    }
+
+    #[inline]
+    fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
+        let event_loop = this.event_loop()?;
+        if this.is_done() {
+            return Self::schedule(this, &event_loop, callback);
+        }
+        let first = this.callback.take();
+        if first.is_none()
+            && this
+                .look(|rare| rare.callbacks.first().map(|_| ()))
+                .is_none()
+        {
+            this.callback.set(Some(callback));
+        } else {
+            this.callback.set(first);
+            this.rare(|rare| rare.callbacks.push(callback));
+        }
+        Ok(())
+    }
+
+    /// Gives all callbacks to the loop, in order.
+    #[inline]
+    fn schedule_callbacks(this: &Obj<Self>) -> Result<()> {
+        let first = this.callback.take();
+        let rest = this.look(|rare| (!rare.callbacks.is_empty()).then_some(()));
+        if first.is_none() && rest.is_none() {
+            return Ok(());
+        }
+        let event_loop = this.event_loop()?;
+        if let Some(callback) = first {
+            Self::schedule(this, &event_loop, callback)?;
+        }
+        if rest.is_some() {
+            for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
+                Self::schedule(this, &event_loop, callback)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: Callback) -> Result<()> {
+        if let Some(context) = &callback.context {
+            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], context);
+        }
+        match (event_loop, callback.target.downcast::<Task>()) {
+            (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task.clone())),
+            (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(task),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn add_done_callback(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<2> =
+            Signature::method("Future.add_done_callback", [c"fn", c"context"])
+                .required(1)
+                .positional(1);
+        let [function, context] = SIGNATURE.bind(args)?;
+        let context = match context.and_then(Object::not_none) {
+            Some(context) => context.clone(),
+            None => crate::hot::copy_context()?,
+        };
+        let function = function.expect("invariant: a required parameter is bound");
+        Self::call_when_done(this, function, context)
+    }
+
+    /// Removes every callback equal to `function`; gives how many there were.
+    pub(crate) fn remove_done_callback(this: &Obj<Self>, function: &Object) -> Result<usize> {
+        let mut kept = Vec::new();
+        let all = this.take_callbacks();
+        let mut removed = 0;
+        for callback in all {
+            // Compares by Python's `==`, which may run code that adds callbacks.
+            if callback.context.is_some() && callback.target.equals(function)? {
+                removed += 1;
+            } else {
+                kept.push(callback);
+            }
+        }
+        kept.extend(this.take_callbacks());
+        let mut kept = kept.into_iter();
+        this.callback.set(kept.next());
+        if kept.len() > 0 {
+            this.rare(|rare| rare.callbacks = kept.collect());
+        }
+        Ok(removed)
+    }
+
+    fn take_callbacks(&self) -> Vec<Callback> {
+        let mut all: Vec<Callback> = self.callback.take().into_iter().collect();
+        if self
+            .look(|rare| rare.callbacks.first().map(|_| ()))
+            .is_some()
+        {
+            all.extend(self.rare(|rare| std::mem::take(&mut rare.callbacks)));
+        }
+        all
+    }
+
+    /// The callbacks as asyncio shows them: a list of (function, context), or `None`.
+    fn callbacks(this: &Obj<Self>) -> Result<Option<Vec<Object>>> {
+        let first = this.callback.take();
+        this.callback.set(first.clone());
+        let rest = this
+            .look(|rare| Some(rare.callbacks.clone()))
+            .unwrap_or_default();
+        let mut shown = Vec::new();
+        for callback in first.into_iter().chain(rest) {
+            let (function, context) = match callback.context {
+                Some(context) => (callback.target, context),
+                None => (callback.target.attr(&names()._wakeup)?, none()),
+            };
+            shown.push(Tuple::of(&[function, context])?);
+        }
+        Ok(if shown.is_empty() { None } else { Some(shown) })
+    }
+}
+
+/// Reads `cancel(msg=None)`.
+pub(crate) fn cancel_args<'a>(name: &'static str, args: &Args<'a>) -> Result<Option<&'a Object>> {
+    let signature = Signature::method(name, [c"msg"]).required(0);
+    let [message] = signature.bind(args)?;
+    Ok(message.and_then(Object::not_none))
+}
+
+impl HotType for Future {
+    type Base = ();
+    const NAME: &'static std::ffi::CStr = c"roundel.Future";
+    const FREELIST: usize = 1024;
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"Future(*, loop=None)\n--\n\nAn awaitable result that is not there yet (asyncio.Future).")
+            .init(Self::init)
+            .awaitable(Self::advance)
+            .iterable(|this: &Obj<Self>| Obj::create(FutureIterator::of(this)))
+            .generic()
+            .repr(|this: &Obj<Self>| names().future_repr.call([this.as_any()]));
+        declare_results(class);
+        declare_callbacks(class);
+        declare_internals(class);
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.event_loop);
+        visit.slot(&self.outcome);
+        let callback = self.callback.take();
+        callback
+            .iter()
+            .for_each(|callback| callback.traverse(visit));
+        self.callback.set(callback);
+        let Some(rare) = self.rare.take() else { return };
+        rare.traverse(visit);
+        self.rare.set(Some(rare));
+    }
+
+    fn clear(&self) {
+        self.outcome.set(None);
+        drop(self.callback.take());
+        drop(self.rare.take());
+        self.event_loop.set(None);
+    }
+
+    fn wants_finalizer(this: &Obj<Self>) -> bool {
+        this.log_traceback.get()
+    }
+
+    fn finalize(this: &Obj<Self>) {
+        if let Err(raised) = Self::report_unretrieved(this) {
+            raised.unraisable(this.as_any());
+        }
+    }
+}
+
+impl Callback {
+    fn traverse(&self, visit: &mut Visit) {
+        visit.object(&self.target);
+        if let Some(context) = &self.context {
+            visit.object(context);
+        }
+    }
+}
+
+impl Rare {
+    fn traverse(&self, visit: &mut Visit) {
+        self.callbacks
+            .iter()
+            .for_each(|callback| callback.traverse(visit));
+        let objects = [
+            &self.cancel_message,
+            &self.cancelled_exception,
+            &self.exception_traceback,
+            &self.source_traceback,
+            &self.awaited_by,
+        ];
+        objects
+            .into_iter()
+            .flatten()
+            .for_each(|object| visit.object(object));
+    }
+}
+
+fn declare_results(class: &mut Class<Future>) {
+    class
+        .method0(
+            c"result",
+            c"result($self, /)\n--\n\nReturn the result, or raise the exception.\n\nRaises:\n    InvalidStateError: the future is not done.\n    CancelledError: it was cancelled.",
+            Future::result,
+        )
+        .method0(
+            c"exception",
+            c"exception($self, /)\n--\n\nReturn the exception, or None.\n\nRaises:\n    InvalidStateError: the future is not done.\n    CancelledError: it was cancelled.",
+            Future::exception,
+        )
+        .method1(
+            c"set_result",
+            c"set_result($self, result, /)\n--\n\nMark the future as done with a result.\n\nRaises:\n    InvalidStateError: it is done already.",
+            |this: &Obj<Future>, result: &Object| Future::set_result(this, result.clone()),
+        )
+        .method1(
+            c"set_exception",
+            c"set_exception($self, exception, /)\n--\n\nMark the future as done with an exception.\n\nRaises:\n    InvalidStateError: it is done already.\n    TypeError: not an exception.",
+            Future::set_exception,
+        )
+        .method(
+            c"cancel",
+            c"cancel($self, /, msg=None)\n--\n\nCancel the future; return False if it is done already.",
+            |this: &Obj<Future>, args: &Args<'_>| {
+                Future::cancel(this, cancel_args("Future.cancel", args)?)
+            },
+        )
+        .method0(
+            c"done",
+            c"done($self, /)\n--\n\nReturn True if there is a result or exception, or the future was cancelled.",
+            |this: &Obj<Future>| this.is_done(),
+        )
+        .method0(
+            c"cancelled",
+            c"cancelled($self, /)\n--\n\nReturn True if the future was cancelled.",
+            |this: &Obj<Future>| this.is_cancelled(),
+        )
+        .method0(
+            c"get_loop",
+            c"get_loop($self, /)\n--\n\nReturn the event loop the future belongs to.",
+            |this: &Obj<Future>| this.event_loop().map(|event_loop| event_loop.object().clone()),
+        );
+}
+
+fn declare_callbacks(class: &mut Class<Future>) {
+    class
+        .method(
+            c"add_done_callback",
+            c"add_done_callback($self, fn, /, *, context=None)\n--\n\nHave the loop call fn(future) when the future is done; soon, if it is.",
+            Future::add_done_callback,
+        )
+        .method1(
+            c"remove_done_callback",
+            c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return how many there were.",
+            Future::remove_done_callback,
+        )
+        .method0(
+            c"_make_cancelled_error",
+            c"_make_cancelled_error($self, /)\n--\n\nReturn the CancelledError that result() would raise.",
+            |this: &Obj<Future>| this.make_cancelled_error(),
+        );
+}
+
+/// The private names that asyncio's own code and third parties read.
+fn declare_internals(class: &mut Class<Future>) {
+    class
+        .getter(c"__class__", |this: &Obj<Future>| {
+            if this.is_exact() {
+                names().c_future.clone()
+            } else {
+                this.as_any().type_of()
+            }
+        })
+        .property(
+            c"_asyncio_future_blocking",
+            |this: &Obj<Future>| this.blocking.get(),
+            |this: &Obj<Future>, value: &Object| {
+                this.blocking.set(value.truth()?);
+                Ok(())
+            },
+        )
+        .property(
+            c"_log_traceback",
+            |this: &Obj<Future>| this.log_traceback.get(),
+            |this: &Obj<Future>, value: &Object| {
+                if value.truth()? {
+                    let text = "_log_traceback can only be set to False";
+                    return Err(Raised::new(&exceptions::value_error(), text));
+                }
+                this.log_traceback.set(false);
+                Ok(())
+            },
+        )
+        .property(
+            c"_cancel_message",
+            |this: &Obj<Future>| this.cancel_message(),
+            |this: &Obj<Future>, value: &Object| {
+                this.set_cancel_message(value.not_none().cloned());
+                Ok(())
+            },
+        )
+        .getter(c"_state", |this: &Obj<Future>| this.state_name())
+        .getter(c"_result", |this: &Obj<Future>| match this.state.get() {
+            State::Finished => this.outcome.get(),
+            _ => None,
+        })
+        .getter(c"_exception", |this: &Obj<Future>| match this.state.get() {
+            State::Failed => this.outcome.get(),
+            _ => None,
+        })
+        .getter(c"_callbacks", Future::callbacks)
+        .getter(c"_loop", |this: &Obj<Future>| this.event_loop.get())
+        .property(
+            c"_source_traceback",
+            |this: &Obj<Future>| this.source_traceback(),
+            |this: &Obj<Future>, value: &Object| {
+                let value = value.not_none().cloned();
+                let old = this.rare(|rare| std::mem::replace(&mut rare.source_traceback, value));
+                drop(old);
+                Ok(())
+            },
+        )
+        .property(
+            c"_asyncio_awaited_by",
+            |this: &Obj<Future>| this.look(|rare| rare.awaited_by.clone()),
+            |this: &Obj<Future>, value: &Object| {
+                let value = value.not_none().cloned();
+                let old = this.rare(|rare| std::mem::replace(&mut rare.awaited_by, value));
+                drop(old);
+                Ok(())
+            },
+        );
+}
+
+impl Future {
+    /// Tells the loop that nobody has looked at the exception of a future that is going away.
+    pub(crate) fn report_unretrieved(this: &Obj<Self>) -> Result<()> {
+        if !this.log_traceback.replace(false) {
+            return Ok(());
+        }
+        let name = Str::of(&this.as_any().type_of().attr(&names().__name__)?)?;
+        let message = format!("{name} exception was never retrieved").into_object()?;
+        let exception = this.outcome.get().unwrap_or_else(none);
+        let context = [
+            ("message", &message),
+            ("exception", &exception),
+            ("future", this.as_any()),
+        ];
+        this.report(&context)
+    }
+
+    /// `loop.call_exception_handler` with these entries, and where the future was made.
+    pub(crate) fn report(&self, entries: &[(&str, &Object)]) -> Result<()> {
+        let context = Object::new_dict()?;
+        for (key, value) in entries {
+            context.dict_set(&key.into_object()?, value)?;
+        }
+        if let Some(traceback) = self.source_traceback() {
+            context.dict_set(&"source_traceback".into_object()?, &traceback)?;
+        }
+        self.event_loop()?.call_exception_handler(&context)
+    }
+}

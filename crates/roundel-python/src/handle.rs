@@ -1,0 +1,396 @@
+//! `Handle` and `TimerHandle`: a callback on its way.
+
+use std::cell::Cell;
+
+use crate::event_loop::EventLoop;
+use crate::hot::{
+    Args, Chain, Class, Entered, Float, HotType, IntoObject, Obj, Object, Raised, Result,
+    Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none,
+};
+use crate::names::names;
+
+/// A callback with its arguments and context (`asyncio.Handle`).
+pub(crate) struct Handle {
+    event_loop: Slot<EventLoop>,
+    callback: Slot,
+    /// The one argument of most callbacks …
+    argument: Slot,
+    /// … or a tuple of several.
+    arguments: Slot,
+    context: Slot,
+    source_traceback: Slot,
+    /// What the handle looked like before it was cancelled, for debug mode.
+    last_repr: Slot,
+    cancelled: Cell<bool>,
+}
+
+/// A handle that is run at a time (`asyncio.TimerHandle`).
+pub(crate) struct TimerHandle {
+    /// When, in seconds of the loop's clock.
+    when: Cell<f64>,
+    /// The loop has it among its timers.
+    scheduled: Cell<bool>,
+}
+
+impl Handle {
+    /// A handle for `callback(*arguments)` in `context`, the current one if none is given.
+    #[inline]
+    fn prepare(
+        event_loop: &Obj<EventLoop>,
+        callback: &Object,
+        arguments: &[Object],
+        context: Option<&Object>,
+    ) -> Result<Self> {
+        let context = match context {
+            Some(context) => context.clone(),
+            None => crate::hot::copy_context()?,
+        };
+        let (argument, arguments) = match arguments {
+            [] => (None, None),
+            [one] => (Some(one.clone()), None),
+            several => (None, Some(Tuple::of(several)?)),
+        };
+        Ok(Self {
+            event_loop: Slot::new(Some(event_loop.clone())),
+            callback: Slot::new(Some(callback.clone())),
+            argument: Slot::new(argument),
+            arguments: Slot::new(arguments),
+            context: Slot::new(Some(context)),
+            source_traceback: Slot::new(event_loop.source_traceback()?),
+            last_repr: Slot::empty(),
+            cancelled: Cell::new(false),
+        })
+    }
+
+    /// Makes a handle. The caller puts it into the loop's queue.
+    #[inline]
+    pub(crate) fn create(
+        event_loop: &Obj<EventLoop>,
+        callback: &Object,
+        arguments: &[Object],
+        context: Option<&Object>,
+    ) -> Result<Obj<Self>> {
+        Ok(Obj::create(Self::prepare(
+            event_loop, callback, arguments, context,
+        )?))
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    /// Calls the callback in its context.
+    ///
+    /// An exception goes to the loop's exception handler, but for `KeyboardInterrupt` and `SystemExit`.
+    #[inline]
+    pub(crate) fn run(this: &Obj<Self>) -> Result<()> {
+        let (Some(callback), Some(context)) = (this.callback.get(), this.context.get()) else {
+            return Ok(());
+        };
+        match this.call(&callback, &context) {
+            Ok(_) => Ok(()),
+            Err(raised) => Self::failed(this, raised),
+        }
+    }
+
+    #[inline]
+    fn call(&self, callback: &Object, context: &Object) -> Result<Object> {
+        let _entered = Entered::new(context)?;
+        if let Some(argument) = self.argument.get() {
+            return callback.call([&argument]);
+        }
+        match self.arguments.get() {
+            None => callback.call([]),
+            Some(arguments) => callback.call_slice(Tuple::items(&arguments)),
+        }
+    }
+
+    #[cold]
+    fn failed(this: &Obj<Self>, raised: Raised) -> Result<()> {
+        if raised.matches(&exceptions::system_exit())
+            || raised.matches(&exceptions::keyboard_interrupt())
+        {
+            return Err(raised);
+        }
+        let exception = raised.fetch();
+        let Some(event_loop) = this.event_loop.get() else {
+            return Ok(());
+        };
+        event_loop.callback_failed(this, &exception)
+    }
+
+    /// The callback and its arguments, for messages.
+    pub(crate) fn describe_callback(&self) -> Result<String> {
+        let callback = self.callback.get().unwrap_or_else(none);
+        let source = &names().format_callback_source;
+        Str::of(&source.call([&callback, &self.arguments_tuple()?])?)
+    }
+
+    /// Where it was made, in debug mode.
+    pub(crate) fn source_traceback(&self) -> Option<Object> {
+        self.source_traceback.get()
+    }
+
+    /// The arguments as a tuple.
+    fn arguments_tuple(&self) -> Result<Object> {
+        match (self.arguments.get(), self.argument.get()) {
+            (Some(arguments), _) => Ok(arguments),
+            (None, Some(argument)) => Tuple::of(&[argument]),
+            (None, None) => Tuple::of(&[]),
+        }
+    }
+
+    fn cancel(this: &Obj<Self>) -> Result<()> {
+        if this.cancelled.replace(true) {
+            return Ok(());
+        }
+        let event_loop = this.event_loop.get();
+        if let Some(event_loop) = &event_loop {
+            if event_loop.is_debug() {
+                this.last_repr.set(Some(this.repr()?));
+            }
+            if let Some(timer) = this.as_any().downcast::<TimerHandle>()
+                && timer.scheduled.get()
+            {
+                event_loop.timer_cancelled();
+            }
+        }
+        this.callback.set(None);
+        this.argument.set(None);
+        this.arguments.set(None);
+        Ok(())
+    }
+}
+
+impl Obj<Handle> {
+    fn repr(&self) -> Result<Object> {
+        if let Some(repr) = self.last_repr.get() {
+            return Ok(repr);
+        }
+        let timer = self.as_any().downcast::<TimerHandle>();
+        let mut parts = vec![String::from(if timer.is_some() {
+            "TimerHandle"
+        } else {
+            "Handle"
+        })];
+        if self.cancelled.get() {
+            parts.push(String::from("cancelled"));
+        }
+        if let Some(timer) = timer {
+            parts.push(format!(
+                "when={}",
+                Str::of(&timer.when.get().into_object()?)?
+            ));
+        }
+        if self.callback.is_set() {
+            parts.push(self.describe_callback()?);
+        }
+        if let Some(traceback) = self.source_traceback.get() {
+            parts.push(crate::future::created_at(&traceback)?);
+        }
+        format!("<{}>", parts.join(" ")).into_object()
+    }
+}
+
+impl HotType for Handle {
+    type Base = ();
+    const NAME: &'static std::ffi::CStr = c"roundel.Handle";
+    const FREELIST: usize = 1024;
+    const ATTRIBUTES: bool = false;
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"A callback scheduled by call_soon() (asyncio.Handle).")
+            .method0(
+                c"cancel",
+                c"cancel($self, /)\n--\n\nKeep the callback from being called.",
+                Self::cancel,
+            )
+            .method0(
+                c"cancelled",
+                c"cancelled($self, /)\n--\n\nReturn True if the callback was cancelled.",
+                |this| this.cancelled.get(),
+            )
+            .method0(
+                c"get_context",
+                c"get_context($self, /)\n--\n\nReturn the context the callback runs in.",
+                |this| this.context.get(),
+            )
+            .method0(
+                c"_run",
+                c"_run($self, /)\n--\n\nCall the callback.",
+                Self::run,
+            )
+            .getter(c"__class__", |this: &Obj<Self>| {
+                if this.is_exact() {
+                    names().handle.clone()
+                } else {
+                    this.as_any().type_of()
+                }
+            })
+            .getter(c"_callback", |this| this.callback.get())
+            .getter(c"_args", |this| {
+                if this.cancelled.get() {
+                    Ok(none())
+                } else {
+                    this.arguments_tuple()
+                }
+            })
+            .getter(c"_context", |this| this.context.get())
+            .getter(c"_loop", |this| this.event_loop.get())
+            .getter(c"_cancelled", |this| this.cancelled.get())
+            .getter(c"_source_traceback", |this| this.source_traceback.get())
+            .repr(Obj::<Self>::repr);
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.event_loop);
+        visit.slot(&self.callback);
+        visit.slot(&self.argument);
+        visit.slot(&self.arguments);
+        visit.slot(&self.context);
+        visit.slot(&self.source_traceback);
+    }
+
+    fn clear(&self) {
+        self.callback.set(None);
+        self.argument.set(None);
+        self.arguments.set(None);
+        self.context.set(None);
+        self.event_loop.set(None);
+        self.source_traceback.set(None);
+    }
+}
+
+impl TimerHandle {
+    /// Makes a timer. The caller puts it among the loop's timers.
+    pub(crate) fn create(
+        event_loop: &Obj<EventLoop>,
+        when: f64,
+        callback: &Object,
+        arguments: &[Object],
+        context: Option<&Object>,
+    ) -> Result<Obj<Self>> {
+        let handle = Handle::prepare(event_loop, callback, arguments, context)?;
+        let timer = Self {
+            when: Cell::new(when),
+            scheduled: Cell::new(true),
+        };
+        Ok(Obj::create_chain(Chain {
+            base: Chain {
+                base: (),
+                value: handle,
+            },
+            value: timer,
+        }))
+    }
+
+    /// Hears that the loop has it no longer among its timers.
+    pub(crate) fn came_due(&self) {
+        self.scheduled.set(false);
+    }
+
+    fn compare(this: &Obj<Self>, other: &Object, order: fn(&f64, &f64) -> bool) -> Result<Object> {
+        let Some(other) = other.downcast::<Self>() else {
+            return Ok(names().not_implemented.clone());
+        };
+        order(&this.when.get(), &other.when.get()).into_object()
+    }
+}
+
+impl HotType for TimerHandle {
+    type Base = Handle;
+    const NAME: &'static std::ffi::CStr = c"roundel.TimerHandle";
+    const FREELIST: usize = 1024;
+    const ATTRIBUTES: bool = false;
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"A callback scheduled by call_later() or call_at() (asyncio.TimerHandle).")
+            .method0(
+                c"when",
+                c"when($self, /)\n--\n\nReturn the time of the callback, in seconds of loop.time().",
+                |this| this.when.get(),
+            )
+            .method1(c"__lt__", c"Earlier than the other.", |this, other: &Object| {
+                Self::compare(this, other, |a, b| a < b)
+            })
+            .method1(c"__le__", c"Not later than the other.", |this, other: &Object| {
+                Self::compare(this, other, |a, b| a <= b)
+            })
+            .method1(c"__gt__", c"Later than the other.", |this, other: &Object| {
+                Self::compare(this, other, |a, b| a > b)
+            })
+            .method1(c"__ge__", c"Not earlier than the other.", |this, other: &Object| {
+                Self::compare(this, other, |a, b| a >= b)
+            })
+            .getter(c"__class__", |this: &Obj<Self>| {
+                if this.is_exact() { names().timer_handle.clone() } else { this.as_any().type_of() }
+            })
+            .getter(c"_when", |this| this.when.get())
+            .getter(c"_scheduled", |this| this.scheduled.get());
+    }
+
+    fn traverse(&self, _visit: &mut Visit) {}
+
+    fn clear(&self) {}
+}
+
+/// The arguments of `call_soon(callback, *args, context=None)` and its like.
+pub(crate) struct CallbackArgs<'a> {
+    /// What stands before the callback: the time, if any.
+    pub(crate) time: Option<&'a Object>,
+    /// The callback.
+    pub(crate) callback: &'a Object,
+    /// What it is called with.
+    pub(crate) arguments: &'a [Object],
+    /// The context, if one is given.
+    pub(crate) context: Option<&'a Object>,
+}
+
+impl<'a> CallbackArgs<'a> {
+    /// Reads `(callback, *args, context=None)`.
+    #[inline]
+    pub(crate) fn soon(signature: &Signature<2>, args: &Args<'a>) -> Result<Self> {
+        let [callback, context] = signature.bind(args)?;
+        let callback = callback.expect("invariant: a required parameter is bound");
+        let arguments = args.positional.get(1..).unwrap_or_default();
+        Ok(Self {
+            time: None,
+            callback,
+            arguments,
+            context: context.and_then(Object::not_none),
+        })
+    }
+
+    /// Reads `(time, callback, *args, context=None)`.
+    pub(crate) fn timed(signature: &Signature<3>, args: &Args<'a>) -> Result<Self> {
+        let [time, callback, context] = signature.bind(args)?;
+        let callback = callback.expect("invariant: a required parameter is bound");
+        let arguments = args.positional.get(2..).unwrap_or_default();
+        Ok(Self {
+            time,
+            callback,
+            arguments,
+            context: context.and_then(Object::not_none),
+        })
+    }
+
+    /// The time in seconds, or the `TypeError` that asyncio raises for `None`.
+    pub(crate) fn seconds(&self, if_none: &str) -> Result<f64> {
+        match self.time.and_then(Object::not_none) {
+            Some(time) => Float::of(time),
+            None => Err(Raised::new(&exceptions::type_error(), if_none)),
+        }
+    }
+}

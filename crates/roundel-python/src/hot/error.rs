@@ -1,0 +1,150 @@
+//! Python exceptions as Rust errors.
+
+use std::ffi::CString;
+use std::fmt::Display;
+
+use pyo3_ffi as ffi;
+use pyo3_ffi::PyObject;
+
+use super::object::{Obj, Object};
+
+/// Python's error indicator is set.
+///
+/// Holds nothing: the exception waits in the interpreter, where C keeps it, so handing an error up costs
+/// what returning null costs. Whoever has a `Raised` returns it to Python or takes the exception out with
+/// [`fetch`](Self::fetch) before anything else of Python runs.
+#[derive(Debug)]
+#[must_use = "Python's error indicator is set: return this or fetch the exception"]
+pub(crate) struct Raised(());
+
+/// What a call into Python comes to.
+pub(crate) type Result<T> = std::result::Result<T, Raised>;
+
+impl Raised {
+    /// Says that some C function has set the indicator.
+    #[inline]
+    pub(super) fn already() -> Self {
+        debug_assert!(indicated(), "no exception is set");
+        Self(())
+    }
+
+    /// Raises `exception(text)`.
+    #[cold]
+    pub(crate) fn new(exception: &Object, text: impl Display) -> Self {
+        let text = CString::new(text.to_string().replace('\0', "\\0")).unwrap_or_default();
+        // SAFETY: an exception type and a C string.
+        unsafe { ffi::PyErr_SetString(exception.as_ptr(), text.as_ptr()) };
+        Self(())
+    }
+
+    /// Raises an exception object, or an exception type without arguments.
+    #[cold]
+    pub(crate) fn throw(exception: &Object) -> Self {
+        // SAFETY: Python checks what it is given.
+        unsafe {
+            if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
+                ffi::PyErr_SetNone(exception.as_ptr());
+            } else {
+                ffi::PyErr_SetObject(ffi::Py_TYPE(exception.as_ptr()).cast(), exception.as_ptr());
+            }
+        }
+        Self::already()
+    }
+
+    /// Raises again what was fetched before; unlike [`throw`](Self::throw) the context stays as it is.
+    #[cold]
+    pub(crate) fn restore(exception: Object) -> Self {
+        restore_raw(exception.into_ptr());
+        Self(())
+    }
+
+    /// Takes the exception out of the indicator.
+    pub(crate) fn fetch(self) -> Object {
+        // SAFETY: the indicator is set, so there is an exception, and the reference is ours.
+        unsafe { Obj::steal(fetch_raw()) }.expect("invariant: the error indicator is set")
+    }
+
+    /// Whether the exception is an instance of `kind`.
+    pub(crate) fn matches(&self, kind: &Object) -> bool {
+        // SAFETY: the indicator is set.
+        unsafe { ffi::PyErr_ExceptionMatches(kind.as_ptr()) != 0 }
+    }
+
+    /// Forgets the exception.
+    pub(crate) fn clear(self) {
+        // SAFETY: always allowed.
+        unsafe { ffi::PyErr_Clear() };
+    }
+
+    /// Reports the exception by `sys.unraisablehook`, as what happened in `place`.
+    pub(crate) fn unraisable(self, place: &Object) {
+        // SAFETY: the indicator is set and `place` lives.
+        unsafe { ffi::PyErr_WriteUnraisable(place.as_ptr()) };
+    }
+}
+
+/// Whether an exception object is an instance of `kind`.
+pub(crate) fn is_instance_of(exception: &Object, kind: &Object) -> bool {
+    // SAFETY: two live objects.
+    unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), kind.as_ptr()) != 0 }
+}
+
+fn indicated() -> bool {
+    // SAFETY: always allowed.
+    !unsafe { ffi::PyErr_Occurred() }.is_null()
+}
+
+/// Runs `f` with the indicator put aside, as a finalizer must.
+pub(super) fn preserved(f: impl FnOnce()) {
+    let pending = if indicated() {
+        fetch_raw()
+    } else {
+        std::ptr::null_mut()
+    };
+    f();
+    if !pending.is_null() {
+        restore_raw(pending);
+    }
+}
+
+#[cfg(Py_3_12)]
+fn fetch_raw() -> *mut PyObject {
+    // SAFETY: always allowed.
+    unsafe { ffi::PyErr_GetRaisedException() }
+}
+
+#[cfg(Py_3_12)]
+fn restore_raw(exception: *mut PyObject) {
+    // SAFETY: an owned exception object, which is stolen.
+    unsafe { ffi::PyErr_SetRaisedException(exception) };
+}
+
+#[cfg(not(Py_3_12))]
+fn fetch_raw() -> *mut PyObject {
+    let (mut kind, mut value, mut traceback) = (
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+        std::ptr::null_mut(),
+    );
+    // SAFETY: the three are filled with owned references or null.
+    unsafe {
+        ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
+        ffi::PyErr_NormalizeException(&raw mut kind, &raw mut value, &raw mut traceback);
+        if !traceback.is_null() {
+            ffi::PyException_SetTraceback(value, traceback);
+            ffi::Py_DECREF(traceback);
+        }
+        ffi::Py_XDECREF(kind);
+    }
+    value
+}
+
+#[cfg(not(Py_3_12))]
+fn restore_raw(exception: *mut PyObject) {
+    // SAFETY: an owned exception object; its type and traceback are owned references of their own.
+    unsafe {
+        let kind = ffi::Py_TYPE(exception).cast();
+        ffi::Py_INCREF(kind);
+        ffi::PyErr_Restore(kind, exception, ffi::PyException_GetTraceback(exception));
+    }
+}

@@ -1,0 +1,44 @@
+//! The typed layer under the hot objects: the only place that names `pyo3_ffi`.
+//!
+//! Everything unsafe of the extension is here, each piece behind a safe face:
+//!
+//! - [`Obj<T>`] owns one reference to a Python object; clone increments, drop decrements.
+//! - [`HotType`] turns a Rust struct into a Python type: its memory, freelist, GC and methods.
+//! - [`Slot`], [`Deque`], [`List`] are what a hot object keeps references in. Each operation is over before
+//!   any Python code can run, so nothing is ever borrowed while somebody else has the floor.
+//! - [`Raised`] says that Python's error indicator is set; [`Result`] carries it with `?`.
+//!
+//! # Why holding an `Obj` is enough
+//! An `Obj` is neither `Send` nor `Sync`, and the extension is entered by Python with the thread attached to
+//! the interpreter. The one place that detaches ([`detached`]) runs the dispatcher's wait, which knows of none.
+//! So whoever can name an `Obj` may touch it, and no token has to be passed around.
+
+mod args;
+mod call;
+mod cell;
+mod class;
+mod context;
+mod error;
+mod gil;
+mod list;
+mod module;
+mod native;
+mod object;
+mod remote;
+mod stop_iteration;
+mod value;
+
+pub(crate) use args::{Args, Signature};
+pub(crate) use call::{Sent, import, import_module, send, throw, warn};
+pub(crate) use cell::{Deque, Slot};
+pub(crate) use class::Class;
+pub(crate) use context::{Entered, copy_context};
+pub(crate) use error::{Raised, Result, is_instance_of};
+pub(crate) use gil::{check_signals, detached, thread_ident};
+pub(crate) use list::{Link, Linked, List, Registry, leave_list};
+pub(crate) use module::Module;
+pub(crate) use native::{Chain, HotType, TypeCell, Visit};
+pub(crate) use object::{Any, Obj, Object};
+pub(crate) use remote::{Remote, Shared};
+pub(crate) use stop_iteration::settle;
+pub(crate) use value::{Float, IntoObject, Str, Tuple, boolean, exceptions, none};

@@ -1,0 +1,413 @@
+//! A Rust struct as the value of a Python object: memory, freelist, garbage collection.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3_ffi as ffi;
+use pyo3_ffi::{PyObject, PyTypeObject};
+
+use super::cell::Slot;
+use super::class::Class;
+use super::gil::GilCell;
+use super::object::{Obj, Object};
+
+/// A Rust struct that is the value of a Python object.
+///
+/// No method here may run Python code, but [`finalize`](Self::finalize).
+pub(crate) trait HotType: Sized + 'static {
+    /// The hot type this one is derived from, or `()`.
+    type Base: Ancestor;
+    /// The full name, `roundel.Future`.
+    const NAME: &'static CStr;
+    /// How many dead objects are kept for reuse.
+    const FREELIST: usize = 0;
+    /// Whether the garbage collector tracks an object from the start. If not, [`Obj::track`] starts it.
+    const TRACKED: bool = true;
+    /// Whether Python classes may derive from it.
+    const SUBCLASSABLE: bool = true;
+    /// Whether instances take attributes of their own.
+    const ATTRIBUTES: bool = true;
+
+    /// Where the type object is kept: a static of the implementing module.
+    fn cell() -> &'static TypeCell;
+
+    /// Declares constructor, methods, attributes and protocols.
+    fn class(class: &mut Class<Self>);
+
+    /// Shows every reference it owns to the garbage collector.
+    fn traverse(&self, visit: &mut Visit);
+
+    /// Gives up the references that can be part of a cycle.
+    fn clear(&self);
+
+    /// Leaves the lists that know the object without owning it. The first thing that happens when it dies.
+    fn retire(&self) {}
+
+    /// Whether [`finalize`](Self::finalize) has something to do.
+    fn wants_finalizer(_this: &Obj<Self>) -> bool {
+        false
+    }
+
+    /// Runs before the object dies (`__del__`); may bring it back to life.
+    fn finalize(_this: &Obj<Self>) {}
+}
+
+/// What a hot type can be derived from: another one, or nothing.
+pub(crate) trait Ancestor {
+    /// The values of the type and of all that it is derived from.
+    type Chain;
+    /// The type object, null for nothing.
+    fn type_pointer() -> *mut PyTypeObject;
+    /// [`HotType::traverse`] of all.
+    fn traverse_chain(chain: &Self::Chain, visit: &mut Visit);
+    /// [`HotType::clear`] of all.
+    fn clear_chain(chain: &Self::Chain);
+    /// [`HotType::retire`] of all.
+    fn retire_chain(chain: &Self::Chain);
+}
+
+impl Ancestor for () {
+    type Chain = ();
+
+    fn type_pointer() -> *mut PyTypeObject {
+        std::ptr::null_mut()
+    }
+    fn traverse_chain((): &(), _visit: &mut Visit) {}
+    fn clear_chain((): &()) {}
+    fn retire_chain((): &()) {}
+}
+
+impl<T: HotType> Ancestor for T {
+    type Chain = Chain<T>;
+
+    fn type_pointer() -> *mut PyTypeObject {
+        T::cell().pointer()
+    }
+
+    fn traverse_chain(chain: &Chain<T>, visit: &mut Visit) {
+        T::Base::traverse_chain(&chain.base, visit);
+        chain.value.traverse(visit);
+    }
+
+    fn clear_chain(chain: &Chain<T>) {
+        chain.value.clear();
+        T::Base::clear_chain(&chain.base);
+    }
+
+    fn retire_chain(chain: &Chain<T>) {
+        chain.value.retire();
+        T::Base::retire_chain(&chain.base);
+    }
+}
+
+/// The value of a `T` after that of what it is derived from.
+#[repr(C)]
+pub(crate) struct Chain<T: HotType> {
+    pub(crate) base: <T::Base as Ancestor>::Chain,
+    pub(crate) value: T,
+}
+
+impl<T: HotType + Default> Default for Chain<T>
+where
+    <T::Base as Ancestor>::Chain: Default,
+{
+    fn default() -> Self {
+        Self {
+            base: Default::default(),
+            value: T::default(),
+        }
+    }
+}
+
+/// What every hot object begins with.
+#[repr(C)]
+pub(super) struct Head {
+    object: PyObject,
+    pub(super) weakrefs: *mut PyObject,
+    pub(super) dict: *mut PyObject,
+}
+
+pub(super) const WEAKREFS_OFFSET: usize = offset_of!(Head, weakrefs);
+pub(super) const DICT_OFFSET: usize = offset_of!(Head, dict);
+
+/// The memory of a hot object.
+#[repr(C)]
+pub(super) struct Layout<T: HotType> {
+    head: Head,
+    chain: Chain<T>,
+}
+
+impl<T: HotType> Layout<T> {
+    #[inline]
+    pub(super) fn value(object: *mut PyObject) -> *const T {
+        let layout: *const Self = object.cast();
+        // SAFETY: only computes an address within the object's memory.
+        unsafe { &raw const (*layout).chain.value }
+    }
+
+    /// Writes the value of a fresh object, whose head is in order already.
+    ///
+    /// # Safety
+    /// `object` has the memory of a `Layout<T>`, and no value yet.
+    unsafe fn write(object: *mut PyObject, chain: Chain<T>) {
+        let layout: *mut Self = object.cast();
+        // SAFETY: as the caller says.
+        unsafe { (&raw mut (*layout).chain).write(chain) };
+    }
+}
+
+/// The type object of a hot type, and its freelist.
+pub(crate) struct TypeCell {
+    type_object: AtomicPtr<PyTypeObject>,
+    free: GilCell<Vec<*mut PyObject>>,
+}
+
+impl TypeCell {
+    pub(crate) const fn new() -> Self {
+        Self {
+            type_object: AtomicPtr::new(std::ptr::null_mut()),
+            free: GilCell::new(Vec::new()),
+        }
+    }
+
+    #[inline]
+    pub(super) fn pointer(&self) -> *mut PyTypeObject {
+        // Relaxed: written once, while the module is made, before any object of the type is.
+        self.type_object.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self, type_object: *mut PyTypeObject) {
+        // Relaxed: as in `pointer`.
+        self.type_object.store(type_object, Ordering::Relaxed);
+    }
+
+    /// The type object.
+    pub(crate) fn object(&self) -> Object {
+        // SAFETY: the module owns the type for as long as the process lives.
+        unsafe { Object::share(self.pointer().cast()) }
+    }
+
+    #[inline]
+    fn reuse(&self) -> Option<*mut PyObject> {
+        if cfg!(Py_GIL_DISABLED) {
+            return None;
+        }
+        self.free.with(Vec::pop)
+    }
+
+    /// Keeps the memory of a dead object; false when there is enough of it.
+    #[inline]
+    fn keep(&self, object: *mut PyObject, limit: usize) -> bool {
+        if cfg!(Py_GIL_DISABLED) {
+            return false;
+        }
+        self.free.with(|free| {
+            let room = free.len() < limit;
+            if room {
+                free.push(object);
+            }
+            room
+        })
+    }
+}
+
+impl<T: HotType<Base = ()>> Obj<T> {
+    /// Makes an object of exactly this type.
+    #[inline]
+    pub(crate) fn create(value: T) -> Self {
+        Self::create_chain(Chain { base: (), value })
+    }
+}
+
+impl<T: HotType> Obj<T> {
+    /// Makes an object of exactly this type from its value and those of its ancestors.
+    ///
+    /// Running out of memory ends the process, as it does everywhere in Rust.
+    #[inline]
+    pub(crate) fn create_chain(chain: Chain<T>) -> Self {
+        let object = match T::cell().reuse() {
+            // SAFETY: memory of a dead object of this very type, as the freelist keeps it.
+            Some(memory) => unsafe { ffi::PyObject_Init(memory, T::cell().pointer()) },
+            None => fresh::<T>(),
+        };
+        // SAFETY: the memory is a `Layout<T>` with nothing in it.
+        unsafe {
+            (&raw mut (*object.cast::<Head>()).weakrefs).write(std::ptr::null_mut());
+            (&raw mut (*object.cast::<Head>()).dict).write(std::ptr::null_mut());
+            Layout::write(object, chain);
+        }
+        if T::TRACKED {
+            // SAFETY: a complete object of a GC type that is not tracked.
+            unsafe { ffi::PyObject_GC_Track(object.cast()) };
+        }
+        // SAFETY: new, so the reference is ours and not null.
+        unsafe { Self::steal(object).unwrap_unchecked() }
+    }
+
+    /// Shows the object to the garbage collector from here on. Needed where `TRACKED` is false.
+    #[inline]
+    pub(crate) fn track(&self) {
+        // SAFETY: a complete object of a GC type.
+        if unsafe { ffi::PyObject_GC_IsTracked(self.as_ptr()) } == 0 {
+            // SAFETY: as above, and it is not tracked.
+            unsafe { ffi::PyObject_GC_Track(self.as_ptr().cast()) };
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn fresh<T: HotType>() -> *mut PyObject {
+    // SAFETY: a GC type that is ready; the head is set by Python, the rest by the caller.
+    let object: *mut PyObject = unsafe { ffi::PyObject_GC_New(T::cell().pointer()) };
+    if object.is_null() {
+        std::alloc::handle_alloc_error(std::alloc::Layout::new::<Layout<T>>());
+    }
+    object
+}
+
+/// `tp_new` for a type that can be called: an object with the default value.
+pub(super) unsafe extern "C" fn new<T: HotType + Default>(
+    type_object: *mut PyTypeObject,
+    _args: *mut PyObject,
+    _kwargs: *mut PyObject,
+) -> *mut PyObject
+where
+    <T::Base as Ancestor>::Chain: Default,
+{
+    // SAFETY: Python calls this with a type that has the slot from us or our base.
+    let Some(alloc) = (unsafe { (*type_object).tp_alloc }) else {
+        return std::ptr::null_mut();
+    };
+    // SAFETY: as Python's own `object.__new__` does; gives zeroed memory with the head set.
+    let object = unsafe { alloc(type_object, 0) };
+    if !object.is_null() {
+        // SAFETY: the memory is that of a `Layout<T>`, or longer, with no value in it yet.
+        unsafe { Layout::<T>::write(object, Chain::default()) };
+    }
+    object
+}
+
+/// `tp_dealloc`.
+pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
+    // SAFETY: Python calls this with an object of our type or of one derived from it.
+    let this = unsafe { Obj::<T>::lend(&object) };
+    // SAFETY: as above.
+    let type_object = unsafe { ffi::Py_TYPE(object) };
+    let exact = type_object == T::cell().pointer();
+    // A derived class has had its finalizer run by Python already.
+    if exact && T::wants_finalizer(this) {
+        // SAFETY: in `tp_dealloc`, before the object is untracked.
+        if unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } < 0 {
+            return;
+        }
+    }
+    // SAFETY: a GC type; harmless when it is not tracked.
+    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    let layout: *mut Layout<T> = object.cast();
+    // SAFETY: the value is still whole.
+    T::retire_chain(unsafe { &(*layout).chain });
+    // SAFETY: reads and clears the head of our own object.
+    unsafe {
+        if !(*layout).head.weakrefs.is_null() {
+            ffi::PyObject_ClearWeakRefs(object);
+        }
+        let dict = std::mem::replace(&mut (*layout).head.dict, std::ptr::null_mut());
+        ffi::Py_XDECREF(dict);
+    }
+    // SAFETY: nobody can reach the object any more; the value is dropped once.
+    unsafe { std::ptr::drop_in_place(&raw mut (*layout).chain) };
+    // SAFETY: still the memory of our object. One whose finalizer ran carries a mark that a new object must not have.
+    let reusable = exact && unsafe { ffi::PyObject_GC_IsFinalized(object) } == 0;
+    if !(reusable && T::cell().keep(object, T::FREELIST)) {
+        // SAFETY: the type's own way to give the memory back.
+        unsafe { free(type_object, object) };
+    }
+    // SAFETY: an object of a heap type owns a reference to its type.
+    unsafe { ffi::Py_DECREF(type_object.cast()) };
+}
+
+unsafe fn free(type_object: *mut PyTypeObject, object: *mut PyObject) {
+    // SAFETY: every ready type has `tp_free`.
+    if let Some(free) = unsafe { (*type_object).tp_free } {
+        // SAFETY: the object is dead.
+        unsafe { free(object.cast()) };
+    }
+}
+
+/// `tp_finalize`.
+pub(super) unsafe extern "C" fn finalize<T: HotType>(object: *mut PyObject) {
+    // SAFETY: Python calls this with an object of our type.
+    let this = unsafe { Obj::<T>::lend(&object) };
+    if T::wants_finalizer(this) {
+        super::error::preserved(|| T::finalize(this));
+    }
+}
+
+/// The visitor of the garbage collector.
+pub(crate) struct Visit {
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+    /// Not 0 once the collector wants to hear no more.
+    result: c_int,
+}
+
+impl Visit {
+    /// Shows one reference.
+    pub(crate) fn object<U>(&mut self, object: &Obj<U>) {
+        self.pointer(object.as_ptr());
+    }
+
+    /// Shows what a slot holds.
+    pub(crate) fn slot<U>(&mut self, slot: &Slot<U>) {
+        if let Some(pointer) = slot.peek_ptr() {
+            self.pointer(pointer);
+        }
+    }
+
+    pub(super) fn pointer(&mut self, pointer: *mut PyObject) {
+        if self.result == 0 && !pointer.is_null() {
+            // SAFETY: the collector's own function and argument, and a live object.
+            self.result = unsafe { (self.visit)(pointer, self.arg) };
+        }
+    }
+}
+
+/// `tp_traverse`.
+pub(super) unsafe extern "C" fn traverse<T: HotType>(
+    object: *mut PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+) -> c_int {
+    let layout: *const Layout<T> = object.cast();
+    let mut visit = Visit {
+        visit,
+        arg,
+        result: 0,
+    };
+    // SAFETY: Python calls this with a live object of our type.
+    let (type_object, dict) = unsafe { (ffi::Py_TYPE(object), (*layout).head.dict) };
+    visit.pointer(type_object.cast());
+    visit.pointer(dict);
+    // SAFETY: as above.
+    T::traverse_chain(unsafe { &(*layout).chain }, &mut visit);
+    visit.result
+}
+
+/// `tp_clear`.
+pub(super) unsafe extern "C" fn clear<T: HotType>(object: *mut PyObject) -> c_int {
+    let layout: *mut Layout<T> = object.cast();
+    // SAFETY: Python calls this with a live object of our type.
+    T::clear_chain(unsafe { &(*layout).chain });
+    // SAFETY: as above; the dictionary is taken out before it is given up.
+    unsafe {
+        let dict = std::mem::replace(&mut (*layout).head.dict, std::ptr::null_mut());
+        ffi::Py_XDECREF(dict);
+    }
+    0
+}
+
+pub(super) const fn basic_size<T: HotType>() -> usize {
+    size_of::<Layout<T>>()
+}

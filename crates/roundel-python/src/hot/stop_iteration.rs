@@ -1,0 +1,148 @@
+//! Returning a value from `__next__` without making an exception for it each time.
+//!
+//! `await x` on a native awaitable calls its `tp_iternext`; the value comes back in a `StopIteration`.
+//! Making and unmaking one costs more than the rest of the call, so from CPython 3.12 on, where an
+//! exception is one object, a single one is used again and again:
+//!
+//! - only while nobody else holds it (reference count 1);
+//! - [`settle`] takes the value out of it after each step of a coroutine, so that the value does not
+//!   live longer than its receiver wants it.
+//!
+//! `None` needs no exception at all: null without an error says it.
+
+use pyo3_ffi as ffi;
+use pyo3_ffi::PyObject;
+
+use super::object::Object;
+
+/// Ends a `tp_iternext` with `value`; gives what the slot has to return.
+#[inline]
+pub(super) fn finish(value: Object) -> *mut PyObject {
+    if !value.is_none() {
+        raise(value);
+    }
+    std::ptr::null_mut()
+}
+
+/// Ends a method such as `send`, where only an exception can say that there is no more.
+pub(super) fn finish_method(value: &Object) -> *mut PyObject {
+    raise_new(value);
+    std::ptr::null_mut()
+}
+
+/// A `StopIteration` of its own for `value`. Built by hand, since `PyErr_SetObject` would unpack a tuple
+/// and take an exception for the `StopIteration` itself.
+fn raise_new(value: &Object) {
+    // SAFETY: a call with one argument; failing sets the error indicator too.
+    unsafe {
+        let exception = ffi::PyObject_CallOneArg(ffi::PyExc_StopIteration, value.as_ptr());
+        if !exception.is_null() {
+            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, exception);
+            ffi::Py_DECREF(exception);
+        }
+    }
+}
+
+#[cfg(not(all(Py_3_12, not(Py_GIL_DISABLED))))]
+mod recycled {
+    use super::{Object, raise_new};
+
+    #[inline]
+    pub(super) fn raise(value: Object) {
+        raise_new(&value);
+    }
+
+    #[inline]
+    pub(super) fn settle() {}
+}
+
+#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
+mod recycled {
+    use pyo3_ffi as ffi;
+    use pyo3_ffi::{PyObject, PyStopIterationObject};
+
+    use super::super::gil::GilCell;
+    use super::{Object, raise_new};
+
+    struct Recycled {
+        exception: *mut PyStopIterationObject,
+        /// The exception holds a value other than `None`.
+        loaded: bool,
+    }
+
+    static RECYCLED: GilCell<Recycled> = GilCell::new(Recycled {
+        exception: std::ptr::null_mut(),
+        loaded: false,
+    });
+
+    #[inline]
+    pub(super) fn raise(value: Object) {
+        let Some(exception) = free_exception() else {
+            return raise_new(&value);
+        };
+        // SAFETY: ours alone (reference count 1); the old value is given up after the new one is in.
+        unsafe {
+            let old = std::mem::replace(&mut (*exception).value, value.into_ptr());
+            ffi::Py_XDECREF(old);
+            ffi::Py_INCREF(exception.cast());
+            ffi::PyErr_SetRaisedException(exception.cast());
+        }
+    }
+
+    /// The exception, marked as loaded, if nobody else holds it.
+    #[inline]
+    fn free_exception() -> Option<*mut PyStopIterationObject> {
+        RECYCLED.with(|recycled| {
+            let exception = recycled.exception;
+            // SAFETY: null or an object that we own.
+            if exception.is_null() || unsafe { ffi::Py_REFCNT(exception.cast()) } != 1 {
+                return renew(recycled);
+            }
+            recycled.loaded = true;
+            Some(exception)
+        })
+    }
+
+    /// Leaves the exception to whoever holds it and makes another for the next time.
+    #[cold]
+    fn renew(recycled: &mut Recycled) -> Option<*mut PyStopIterationObject> {
+        let old = recycled.exception.cast::<PyObject>();
+        // SAFETY: somebody else holds the old one too, so nothing dies here.
+        unsafe { ffi::Py_XDECREF(old) };
+        // SAFETY: a call without arguments.
+        let new = unsafe { ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration) };
+        if new.is_null() {
+            // SAFETY: always allowed; the caller raises an exception of its own.
+            unsafe { ffi::PyErr_Clear() };
+        }
+        recycled.exception = new.cast();
+        recycled.loaded = false;
+        None
+    }
+
+    #[inline]
+    pub(super) fn settle() {
+        let value = RECYCLED.with(|recycled| {
+            if !std::mem::take(&mut recycled.loaded) || recycled.exception.is_null() {
+                return std::ptr::null_mut();
+            }
+            // SAFETY: an object that we own, and its value is `None` instead.
+            unsafe {
+                std::mem::replace(
+                    &mut (*recycled.exception).value,
+                    ffi::Py_NewRef(ffi::Py_None()),
+                )
+            }
+        });
+        // SAFETY: the reference that the exception held. Python code that runs here finds nothing half done.
+        unsafe { ffi::Py_XDECREF(value) };
+    }
+}
+
+use recycled::raise;
+
+/// Takes the value out of the recycled exception. Called after each step of a coroutine.
+#[inline]
+pub(crate) fn settle() {
+    recycled::settle();
+}

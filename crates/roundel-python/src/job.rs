@@ -1,0 +1,58 @@
+//! What is in the ready queue of a Python loop.
+
+use crate::handle::Handle;
+use crate::hot::{Obj, Object, Remote, Visit};
+use crate::task::Task;
+use crate::waiter::Waiter;
+
+/// An entry of the ready queue: two words.
+#[derive(Debug, Clone)]
+pub(crate) enum Job {
+    /// Run a callback.
+    Handle(Obj<Handle>),
+    /// Step a task.
+    Step(Obj<Task>),
+    /// Wake who sleeps on this.
+    Wake(Obj<Waiter>),
+}
+
+impl roundel::Job for Job {
+    type Remote = Remote<Self>;
+
+    fn from_remote(remote: Remote<Self>) -> Self {
+        remote.open()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Handle(handle) => handle.is_cancelled(),
+            Self::Step(_) => false,
+            Self::Wake(waiter) => !waiter.is_parked(),
+        }
+    }
+
+    /// asyncio promises the order of callbacks, not that of tasks.
+    fn is_reorderable(&self) -> bool {
+        matches!(self, Self::Step(_))
+    }
+}
+
+impl Job {
+    /// The object that it is about.
+    pub(crate) fn into_object(self) -> Object {
+        match self {
+            Self::Handle(handle) => handle.into_any(),
+            Self::Step(task) => task.into_any(),
+            Self::Wake(waiter) => waiter.into_any(),
+        }
+    }
+
+    /// Shows what it owns to the garbage collector.
+    pub(crate) fn traverse(&self, visit: &mut Visit) {
+        match self {
+            Self::Handle(handle) => visit.object(handle),
+            Self::Step(task) => visit.object(task),
+            Self::Wake(waiter) => visit.object(waiter),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The loop of a future: one of ours, which is called directly, or anybody's.
+
+use crate::event_loop::EventLoop;
+use crate::handle::{Handle, TimerHandle};
+use crate::hot::{Float, IntoObject, Obj, Object, Result};
+use crate::job::Job;
+use crate::names::names;
+
+/// An event loop that callbacks can be given to.
+#[derive(Debug, Clone)]
+pub(crate) enum LoopRef {
+    /// A roundel loop whose methods nobody has replaced.
+    Native(Obj<EventLoop>),
+    /// Any other.
+    Foreign(Object),
+}
+
+impl LoopRef {
+    /// How to talk to `event_loop`.
+    #[inline]
+    pub(crate) fn of(event_loop: &Object) -> Self {
+        match event_loop.downcast::<EventLoop>() {
+            Some(native) if native.is_pristine() => Self::Native(native.clone()),
+            _ => Self::Foreign(event_loop.clone()),
+        }
+    }
+
+    /// The loop that runs in this thread; raises `RuntimeError` if there is none.
+    #[inline]
+    pub(crate) fn running() -> Result<Self> {
+        if let Some(native) = EventLoop::running()
+            && native.is_pristine()
+        {
+            return Ok(Self::Native(native));
+        }
+        Ok(Self::Foreign(names().get_running_loop.call([])?))
+    }
+
+    /// The loop object.
+    #[inline]
+    pub(crate) fn object(&self) -> &Object {
+        match self {
+            Self::Native(native) => native.as_any(),
+            Self::Foreign(foreign) => foreign,
+        }
+    }
+
+    /// `loop.call_soon(callback, *arguments, context=context)`.
+    #[inline]
+    pub(crate) fn call_soon(
+        &self,
+        callback: &Object,
+        arguments: &[Object],
+        context: &Object,
+    ) -> Result<()> {
+        match self {
+            Self::Native(native) => {
+                let handle = Handle::create(native, callback, arguments, Some(context))?;
+                native.schedule(Job::Handle(handle))
+            }
+            Self::Foreign(foreign) => {
+                let mut all = vec![foreign.clone(), callback.clone()];
+                all.extend_from_slice(arguments);
+                all.push(context.clone());
+                Object::call_method_keywords(&names().call_soon, &all, &names().kw_context)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// `loop.call_at(when, callback)` in the current context; gives the handle.
+    pub(crate) fn call_at(&self, when: f64, callback: &Object) -> Result<Object> {
+        match self {
+            Self::Native(native) => {
+                let timer = TimerHandle::create(native, when, callback, &[], None)?;
+                native.schedule_at(when, Job::Handle(timer.base().clone()))?;
+                Ok(timer.into_any())
+            }
+            Self::Foreign(foreign) => {
+                foreign.call_method(&names().call_at, [&when.into_object()?, callback])
+            }
+        }
+    }
+
+    /// `loop.time()`, in seconds.
+    pub(crate) fn time(&self) -> Result<f64> {
+        match self {
+            Self::Native(native) => native.time(),
+            Self::Foreign(foreign) => Float::of(&foreign.call_method(&names().time, [])?),
+        }
+    }
+
+    /// `loop.get_debug()`.
+    #[inline]
+    pub(crate) fn is_debug(&self) -> Result<bool> {
+        match self {
+            Self::Native(native) => Ok(native.is_debug()),
+            Self::Foreign(foreign) => foreign.call_method(&names().get_debug, [])?.truth(),
+        }
+    }
+
+    /// `loop.is_running()`.
+    pub(crate) fn is_running(&self) -> Result<bool> {
+        match self {
+            Self::Native(native) => Ok(native.is_running()),
+            Self::Foreign(foreign) => foreign.call_method(&names().is_running, [])?.truth(),
+        }
+    }
+
+    /// `loop.call_exception_handler(context)`.
+    pub(crate) fn call_exception_handler(&self, context: &Object) -> Result<()> {
+        self.object()
+            .call_method(&names().call_exception_handler, [context])?;
+        Ok(())
+    }
+
+    /// Whether both are the same loop.
+    #[inline]
+    pub(crate) fn is(&self, other: &Object) -> bool {
+        self.object().is(other)
+    }
+}

@@ -1,0 +1,111 @@
+//! The names and the objects of other modules that the extension uses, looked up once.
+
+use std::sync::OnceLock;
+
+use crate::hot::{Object, Result, Shared, Str, Tuple, import};
+
+macro_rules! names {
+    (
+        strings { $($string:ident)* }
+        imports { $($import:ident = $module:literal : $object:literal),* $(,)? }
+    ) => {
+        /// What [`names`] gives.
+        pub(crate) struct Names {
+            $(pub(crate) $string: Object,)*
+            $(pub(crate) $import: Object,)*
+            /// `("context",)`, the keywords of a call.
+            pub(crate) kw_context: Object,
+            /// `("msg",)`, the keywords of a call.
+            pub(crate) kw_msg: Object,
+            /// Where the interpreter keeps the current task of each loop: a dictionary, or from 3.14 on a
+            /// function that changes it.
+            pub(crate) current_tasks: Object,
+            /// `asyncio.BaseEventLoop.create_task`.
+            pub(crate) create_task_by_factory: Object,
+        }
+
+        impl Names {
+            fn load() -> Result<Self> {
+                let string = |name: &str| Str::intern(&std::ffi::CString::new(name).unwrap_or_default());
+                Ok(Self {
+                    kw_context: Tuple::of(&[string("context")?])?,
+                    kw_msg: Tuple::of(&[string("msg")?])?,
+                    create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
+                        .attr(&string("create_task")?)?,
+                    current_tasks: import(
+                        c"asyncio.tasks",
+                        if cfg!(Py_3_14) { c"_swap_current_task" } else { c"_current_tasks" },
+                    )?,
+                    $($string: string(stringify!($string))?,)*
+                    $($import: import(
+                        &std::ffi::CString::new($module).unwrap_or_default(),
+                        &std::ffi::CString::new($object).unwrap_or_default(),
+                    )?,)*
+                })
+            }
+        }
+    };
+}
+
+names! {
+    strings {
+        context msg throw value send close result exception cancel cancelled done get_loop call_soon call_at call_later
+        add_done_callback remove_done_callback call_exception_handler get_debug time create_task create_future
+        _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
+        _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
+        slow_callback_duration warning _format_handle add discard remove is_closed loop_name
+        _init _get _put _wakeup _step _wake _loop is_running logger
+    }
+    imports {
+        cancelled_error = "asyncio.exceptions" : "CancelledError",
+        invalid_state_error = "asyncio.exceptions" : "InvalidStateError",
+        queue_empty = "asyncio" : "QueueEmpty",
+        queue_full = "asyncio" : "QueueFull",
+        broken_barrier_error = "asyncio" : "BrokenBarrierError",
+        c_task = "asyncio" : "Task",
+        c_future = "asyncio" : "Future",
+        handle = "asyncio" : "Handle",
+        timer_handle = "asyncio" : "TimerHandle",
+        set_running_loop = "asyncio.events" : "_set_running_loop",
+        get_running_loop = "asyncio.events" : "get_running_loop",
+        running_loop_or_none = "asyncio.events" : "_get_running_loop",
+        enter_task = "asyncio.tasks" : "_enter_task",
+        leave_task = "asyncio.tasks" : "_leave_task",
+        register_task = "asyncio.tasks" : "_register_task",
+        unregister_task = "asyncio.tasks" : "_unregister_task",
+        is_coroutine_function = "asyncio" : "iscoroutinefunction",
+        strerror = "os" : "strerror",
+        format_handle = "asyncio.base_events" : "_format_handle",
+        is_coroutine = "asyncio.coroutines" : "iscoroutine",
+        events = "asyncio" : "events",
+        base_events = "asyncio" : "base_events",
+        format_callback_source = "asyncio.format_helpers" : "_format_callback_source",
+        extract_stack = "asyncio.format_helpers" : "extract_stack",
+        future_repr = "asyncio.base_futures" : "_future_repr",
+        task_repr = "asyncio.base_tasks" : "_task_repr",
+        task_get_stack = "asyncio.base_tasks" : "_task_get_stack",
+        task_print_stack = "asyncio.base_tasks" : "_task_print_stack",
+        not_implemented = "builtins" : "NotImplemented",
+        generator = "types" : "GeneratorType",
+        get_frame = "sys" : "_getframe",
+    }
+}
+
+static NAMES: OnceLock<Shared<Names>> = OnceLock::new();
+
+/// Looks everything up; the first thing that making the module does.
+pub(crate) fn load() -> Result<()> {
+    let names = Shared::new(Names::load()?);
+    // A second import finds them there.
+    drop(NAMES.set(names));
+    Ok(())
+}
+
+/// The names. They are there from the moment the module exists.
+#[inline]
+pub(crate) fn names() -> &'static Names {
+    NAMES
+        .get()
+        .expect("invariant: making the module looked the names up")
+        .get()
+}

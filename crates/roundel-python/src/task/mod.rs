@@ -1,0 +1,468 @@
+//! `Task`: a coroutine that the loop drives.
+
+mod step;
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::current;
+use crate::future::{Future, State, cancel_args, loop_or_current};
+use crate::hot::{
+    Args, Chain, Class, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Registry, Result,
+    Signature, Slot, Str, TypeCell, Visit, exceptions, none,
+};
+use crate::job::Job;
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+use crate::waiter::Waiter;
+
+/// A coroutine that is driven by a loop (`asyncio.Task`). Its result is that of the coroutine.
+pub(crate) struct Task {
+    coroutine: Slot,
+    context: Slot,
+    /// What it waits for: a future or a waiter.
+    waits_for: Slot,
+    /// An exception to be thrown in by the next step.
+    thrown: Slot,
+    name: Slot,
+    /// Its number, for the name that it gets when it is asked for one.
+    number: u64,
+    cancels_requested: Cell<i64>,
+    must_cancel: Cell<bool>,
+    log_destroy_pending: Cell<bool>,
+    /// Its place among the pending tasks of its loop.
+    link: Link,
+}
+
+/// The number of the next task.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+impl Default for Task {
+    fn default() -> Self {
+        Self {
+            coroutine: Slot::empty(),
+            context: Slot::empty(),
+            waits_for: Slot::empty(),
+            thrown: Slot::empty(),
+            name: Slot::empty(),
+            // Relaxed: only has to be another number each time.
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            cancels_requested: Cell::new(0),
+            must_cancel: Cell::new(false),
+            log_destroy_pending: Cell::new(true),
+            link: Link::new(),
+        }
+    }
+}
+
+/// How a task is to be made.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct TaskOptions<'a> {
+    /// The name, `Task-N` if there is none.
+    pub(crate) name: Option<&'a Object>,
+    /// The context, a copy of the current one if there is none.
+    pub(crate) context: Option<&'a Object>,
+    /// Whether to take the first step at once if the loop runs.
+    pub(crate) eager: bool,
+}
+
+/// Making a task.
+impl Task {
+    /// Makes a task of `event_loop` and schedules its first step.
+    #[inline]
+    pub(crate) fn spawn(
+        event_loop: &LoopRef,
+        coroutine: &Object,
+        options: &TaskOptions<'_>,
+    ) -> Result<Obj<Self>> {
+        check_coroutine(coroutine)?;
+        let base = Chain {
+            base: (),
+            value: Future::on(event_loop)?,
+        };
+        let task = Obj::create_chain(Chain {
+            base,
+            value: Self::default(),
+        });
+        Self::start(&task, event_loop, coroutine, options)?;
+        Ok(task)
+    }
+
+    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<5> = Signature::method(
+            "Task.__init__",
+            [c"coro", c"loop", c"name", c"context", c"eager_start"],
+        )
+        .required(1)
+        .positional(1);
+        let [coroutine, event_loop, name, context, eager] = SIGNATURE.bind(args)?;
+        let coroutine = coroutine.expect("invariant: a required parameter is bound");
+        let event_loop = loop_or_current(event_loop)?;
+        this.base().attach(&event_loop)?;
+        if let Err(raised) = check_coroutine(coroutine) {
+            this.log_destroy_pending.set(false);
+            return Err(raised);
+        }
+        let options = TaskOptions {
+            name: name.and_then(Object::not_none),
+            context: context.and_then(Object::not_none),
+            eager: eager.map_or(Ok(false), Object::truth)?,
+        };
+        Self::start(this, &event_loop, coroutine, &options)
+    }
+
+    #[inline]
+    fn start(
+        this: &Obj<Self>,
+        event_loop: &LoopRef,
+        coroutine: &Object,
+        options: &TaskOptions<'_>,
+    ) -> Result<()> {
+        this.coroutine.set(Some(coroutine.clone()));
+        this.context.set(Some(match options.context {
+            Some(context) => context.clone(),
+            None => crate::hot::copy_context()?,
+        }));
+        if let Some(name) = options.name {
+            this.name.set(Some(Str::of(name)?.into_object()?));
+        }
+        if options.eager && event_loop.is_running()? {
+            return Self::start_eagerly(this, event_loop);
+        }
+        current::register_pending(event_loop, this)?;
+        Self::schedule_step(this)
+    }
+
+    /// Takes the first step at once, on behalf of the task that runs.
+    fn start_eagerly(this: &Obj<Self>, event_loop: &LoopRef) -> Result<()> {
+        current::register_pending(event_loop, this)?;
+        let stepped = current::instead(event_loop, this, || Self::step_in_context(this, None));
+        if this.base().is_done() {
+            this.coroutine.set(None);
+        }
+        stepped
+    }
+
+    /// Has the loop step this task.
+    #[inline]
+    pub(crate) fn schedule_step(this: &Obj<Self>) -> Result<()> {
+        match this.base().event_loop()? {
+            LoopRef::Native(native) => native.schedule(Job::Step(this.clone())),
+            event_loop @ LoopRef::Foreign(_) => {
+                let step = this.as_any().attr(&names()._step)?;
+                let context = this.context.get().unwrap_or_else(none);
+                event_loop.call_soon(&step, &[], &context)
+            }
+        }
+    }
+
+    /// Has the loop throw an exception into this task.
+    fn schedule_throw(this: &Obj<Self>, exception: Object) -> Result<()> {
+        this.thrown.set(Some(exception));
+        Self::schedule_step(this)
+    }
+}
+
+fn check_coroutine(coroutine: &Object) -> Result<()> {
+    if coroutine.is_coroutine() || names().is_coroutine.call([coroutine])?.truth()? {
+        return Ok(());
+    }
+    let text = format!("a coroutine was expected, got {}", Str::repr(coroutine)?);
+    Err(Raised::new(&exceptions::type_error(), text))
+}
+
+/// Cancellation.
+impl Task {
+    /// Asks for the task to be cancelled; false if it is done.
+    pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
+        this.base().set_log_traceback(false);
+        if this.base().is_done() {
+            return Ok(false);
+        }
+        this.cancels_requested.set(this.cancels_requested.get() + 1);
+        if let Some(awaited) = this.waits_for.get()
+            && cancel_awaited(&awaited, message)?
+        {
+            return Ok(true);
+        }
+        this.must_cancel.set(true);
+        this.base().set_cancel_message(message.cloned());
+        Ok(true)
+    }
+
+    /// Takes one request to cancel back; gives how many are left.
+    pub(crate) fn uncancel(&self) -> i64 {
+        let left = (self.cancels_requested.get() - 1).max(0);
+        self.cancels_requested.set(left);
+        if left == 0 {
+            self.must_cancel.set(false);
+        }
+        left
+    }
+
+    /// How many requests to cancel have not been taken back.
+    pub(crate) fn cancelling(&self) -> i64 {
+        self.cancels_requested.get()
+    }
+
+    /// Whether the next step will throw `CancelledError` in.
+    pub(crate) fn must_cancel(&self) -> bool {
+        self.must_cancel.get()
+    }
+}
+
+/// Cancels what a task waits for; false if it is done.
+fn cancel_awaited(awaited: &Object, message: Option<&Object>) -> Result<bool> {
+    if let Some(waiter) = awaited.downcast_exact::<Waiter>() {
+        return Waiter::cancel(waiter, message);
+    }
+    if let Some(future) = awaited.downcast_exact::<Future>() {
+        return Future::cancel(future, message);
+    }
+    if let Some(task) = awaited.downcast_exact::<Task>() {
+        return Task::cancel(task, message);
+    }
+    let message = message.cloned().unwrap_or_else(none);
+    Object::call_method_keywords(
+        &names().cancel,
+        &[awaited.clone(), message],
+        &names().kw_msg,
+    )?
+    .truth()
+}
+
+/// Looking at a task.
+impl Task {
+    /// The name; a number if nobody has given it one.
+    pub(crate) fn name(&self) -> Result<Object> {
+        if let Some(name) = self.name.get() {
+            return Ok(name);
+        }
+        let name = format!("Task-{}", self.number).into_object()?;
+        self.name.set(Some(name.clone()));
+        Ok(name)
+    }
+
+    /// What it waits for, a future or a waiter.
+    pub(crate) fn waits_for(&self) -> Option<Object> {
+        self.waits_for.get()
+    }
+
+    fn repr(this: &Obj<Self>) -> Result<Object> {
+        names().task_repr.call([this.as_any()])
+    }
+
+    fn get_stack(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
+        static SIGNATURE: Signature<1> = Signature::method("Task.get_stack", [c"limit"])
+            .required(0)
+            .positional(0);
+        let [limit] = SIGNATURE.bind(args)?;
+        names()
+            .task_get_stack
+            .call([this.as_any(), limit.unwrap_or(&none())])
+    }
+
+    fn print_stack(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
+        static SIGNATURE: Signature<2> = Signature::method("Task.print_stack", [c"limit", c"file"])
+            .required(0)
+            .positional(0);
+        let [limit, file] = SIGNATURE.bind(args)?;
+        let none = none();
+        let (limit, file) = (limit.unwrap_or(&none), file.unwrap_or(&none));
+        names().task_print_stack.call([this.as_any(), limit, file])
+    }
+
+    fn no_result(name: &str) -> Result<Object> {
+        let text = format!("Task does not support {name} operation");
+        Err(Raised::new(&exceptions::runtime_error(), text))
+    }
+}
+
+impl Linked for Task {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl HotType for Task {
+    type Base = Future;
+    const NAME: &'static std::ffi::CStr = c"roundel.Task";
+    const FREELIST: usize = 1024;
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine driven by an event loop (asyncio.Task).")
+            .init(Self::init)
+            .repr(Self::repr);
+        declare_cancellation(class);
+        declare_introspection(class);
+        declare_internals(class);
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.coroutine);
+        visit.slot(&self.context);
+        visit.slot(&self.waits_for);
+        visit.slot(&self.thrown);
+        visit.slot(&self.name);
+    }
+
+    fn clear(&self) {
+        self.waits_for.set(None);
+        self.thrown.set(None);
+        self.coroutine.set(None);
+        self.context.set(None);
+    }
+
+    fn retire(&self) {
+        Registry::<Self>::forget(&self.link);
+    }
+
+    fn wants_finalizer(this: &Obj<Self>) -> bool {
+        this.is_lost(this) || Future::wants_finalizer(this.base())
+    }
+
+    fn finalize(this: &Obj<Self>) {
+        let reported = this
+            .report_pending(this)
+            .and_then(|()| Future::report_unretrieved(this.base()));
+        if let Err(raised) = reported {
+            raised.unraisable(this.as_any());
+        }
+    }
+}
+
+impl Task {
+    /// Whether it must not go away without a word.
+    fn is_lost(&self, this: &Obj<Self>) -> bool {
+        self.log_destroy_pending.get()
+            && this.base().state() == State::Pending
+            && self.coroutine.is_set()
+    }
+
+    /// Tells the loop that a task goes away that has not come to its end.
+    fn report_pending(&self, this: &Obj<Self>) -> Result<()> {
+        if !self.is_lost(this) {
+            return Ok(());
+        }
+        self.log_destroy_pending.set(false);
+        let message = "Task was destroyed but it is pending!".into_object()?;
+        this.base()
+            .report(&[("task", this.as_any()), ("message", &message)])
+    }
+}
+
+fn declare_cancellation(class: &mut Class<Task>) {
+    class
+        .method(
+            c"cancel",
+            c"cancel($self, /, msg=None)\n--\n\nAsk for the task to be cancelled: CancelledError is thrown into the coroutine.\n\nReturns False if the task is done. What the coroutine does with the exception is its affair.",
+            |this: &Obj<Task>, args: &Args<'_>| Task::cancel(this, cancel_args("Task.cancel", args)?),
+        )
+        .method0(
+            c"cancelling",
+            c"cancelling($self, /)\n--\n\nReturn how many calls of cancel() have not been taken back by uncancel().",
+            |this: &Obj<Task>| this.cancelling(),
+        )
+        .method0(
+            c"uncancel",
+            c"uncancel($self, /)\n--\n\nTake one call of cancel() back; return how many are left.",
+            |this: &Obj<Task>| this.uncancel(),
+        )
+        .method1(
+            c"set_result",
+            c"set_result($self, result, /)\n--\n\nRaise RuntimeError: the result of a task is that of its coroutine.",
+            |_: &Obj<Task>, _: &Object| Task::no_result("set_result"),
+        )
+        .method1(
+            c"set_exception",
+            c"set_exception($self, exception, /)\n--\n\nRaise RuntimeError: the exception of a task is that of its coroutine.",
+            |_: &Obj<Task>, _: &Object| Task::no_result("set_exception"),
+        );
+}
+
+fn declare_introspection(class: &mut Class<Task>) {
+    class
+        .method0(
+            c"get_name",
+            c"get_name($self, /)\n--\n\nReturn the name of the task.",
+            |this: &Obj<Task>| this.name(),
+        )
+        .method1(
+            c"set_name",
+            c"set_name($self, value, /)\n--\n\nSet the name of the task.",
+            |this: &Obj<Task>, value: &Object| {
+                this.name.set(Some(Str::of(value)?.into_object()?));
+                Ok(())
+            },
+        )
+        .method0(
+            c"get_coro",
+            c"get_coro($self, /)\n--\n\nReturn the coroutine; None for a task that was done by its eager first step.",
+            |this: &Obj<Task>| this.coroutine.get(),
+        )
+        .method0(
+            c"get_context",
+            c"get_context($self, /)\n--\n\nReturn the context the coroutine runs in.",
+            |this: &Obj<Task>| this.context.get(),
+        )
+        .method(
+            c"get_stack",
+            c"get_stack($self, /, *, limit=None)\n--\n\nReturn the frames of the coroutine, outermost first.",
+            Task::get_stack,
+        )
+        .method(
+            c"print_stack",
+            c"print_stack($self, /, *, limit=None, file=None)\n--\n\nPrint where the coroutine is, as a traceback.",
+            Task::print_stack,
+        );
+}
+
+/// The private names that asyncio's own code and third parties read.
+fn declare_internals(class: &mut Class<Task>) {
+    class
+        .method0(
+            c"_step",
+            c"_step($self, /)\n--\n\nGo one step on; called by loops that are not roundel's.",
+            Task::step_as_callback,
+        )
+        .method1(
+            c"_wakeup",
+            c"_wakeup($self, future, /)\n--\n\nGo one step on because a future is done.",
+            |this: &Obj<Task>, _future: &Object| Task::step_as_callback(this),
+        )
+        .getter(c"__class__", |this: &Obj<Task>| {
+            if this.is_exact() {
+                names().c_task.clone()
+            } else {
+                this.as_any().type_of()
+            }
+        })
+        .getter(c"_coro", |this: &Obj<Task>| this.coroutine.get())
+        .getter(c"_context", |this: &Obj<Task>| this.context.get())
+        .getter(c"_fut_waiter", |this: &Obj<Task>| this.waits_for.get())
+        .getter(c"_num_cancels_requested", |this: &Obj<Task>| {
+            this.cancels_requested.get()
+        })
+        .property(
+            c"_must_cancel",
+            |this: &Obj<Task>| this.must_cancel.get(),
+            |this: &Obj<Task>, value: &Object| {
+                this.must_cancel.set(value.truth()?);
+                Ok(())
+            },
+        )
+        .property(
+            c"_log_destroy_pending",
+            |this: &Obj<Task>| this.log_destroy_pending.get(),
+            |this: &Obj<Task>, value: &Object| {
+                this.log_destroy_pending.set(value.truth()?);
+                Ok(())
+            },
+        );
+}
