@@ -18,7 +18,8 @@ import warnings
 import weakref
 from asyncio import coroutines, futures, timeouts, unix_events
 from asyncio.log import logger
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeVar, TypeVarTuple
 
 from roundel import _roundel
@@ -69,7 +70,8 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
     _default_executor: concurrent.futures.ThreadPoolExecutor | None = None
     _exception_handler = None
     _executor_shutdown_called = False
-    _internal_fds = 0
+    # There is none; asyncio's own code that asks for it is not reached.
+    _selector = None
     # The self-pipe, by which signals arrive. None until it is needed.
     _csock: socket.socket = None  # type: ignore[assignment]
     _ssock: socket.socket = None  # type: ignore[assignment]
@@ -91,6 +93,7 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         self._unix_server_sockets: dict[socket.socket, int] = {}
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         _open_loops.add(self)
+        _show_native_tasks()
 
     @cached_property
     def _watcher(self) -> object:
@@ -296,6 +299,13 @@ def new_event_loop() -> EventLoop:
 
 
 _open_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
+
+
+@cache
+def _show_native_tasks() -> None:
+    from roundel import _all_tasks
+
+    _all_tasks.adopt(lambda: chain.from_iterable(loop._tasks() for loop in tuple(_open_loops)))
 
 
 def _leave_loops_to_parent() -> None:

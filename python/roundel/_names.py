@@ -8,6 +8,7 @@ _REPLACED = (
     "BoundedSemaphore",
     "Condition",
     "create_eager_task_factory",
+    "create_task",
     "eager_task_factory",
     "ensure_future",
     "Event",

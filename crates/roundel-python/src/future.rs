@@ -2,7 +2,7 @@
 //!
 //! A [`Task`] is a future too, so what is here must do for both.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use crate::future_iterator::FutureIterator;
 use crate::hot::{
@@ -56,14 +56,13 @@ struct Rare {
 /// An awaitable result (`asyncio.Future`).
 #[derive(Default)]
 pub(crate) struct Future {
-    event_loop: Slot,
+    /// Set once, and not given up when the garbage collector breaks a cycle: the loop itself does that.
+    event_loop: OnceCell<LoopRef>,
     /// The result, or the exception.
     outcome: Slot,
     callback: Cell<Option<Callback>>,
     rare: Cell<Option<Box<Rare>>>,
     state: Cell<State>,
-    /// The loop is ours and can be called directly.
-    native: Cell<bool>,
     /// It was yielded to a task that has not seen it yet (`_asyncio_future_blocking`).
     blocking: Cell<bool>,
     /// Nobody has looked at the exception.
@@ -82,8 +81,7 @@ impl Future {
     /// Makes it a future of `event_loop`.
     #[inline]
     pub(crate) fn attach(&self, event_loop: &LoopRef) -> Result<()> {
-        self.event_loop.set(Some(event_loop.object().clone()));
-        self.native.set(matches!(event_loop, LoopRef::Native(_)));
+        let event_loop = self.event_loop.get_or_init(|| event_loop.clone());
         if event_loop.is_debug()? {
             let traceback = source_traceback()?;
             let old = self.rare(|rare| rare.source_traceback.replace(traceback));
@@ -102,26 +100,28 @@ impl Future {
 
     /// The loop; raises `RuntimeError` for a future whose `__init__` was not called.
     #[inline]
-    pub(crate) fn event_loop(&self) -> Result<LoopRef> {
-        let Some(event_loop) = self.event_loop.get() else {
-            let text = "Future object is not initialized.";
-            return Err(Raised::new(&exceptions::runtime_error(), text));
-        };
-        if self.native.get() {
-            Ok(LoopRef::of(&event_loop))
-        } else {
-            Ok(LoopRef::Foreign(event_loop))
-        }
+    pub(crate) fn event_loop(&self) -> Result<&LoopRef> {
+        self.event_loop.get().ok_or_else(Self::uninitialized)
+    }
+
+    #[cold]
+    fn uninitialized() -> Raised {
+        Raised::new(
+            &exceptions::runtime_error(),
+            "Future object is not initialized.",
+        )
     }
 
     /// Whether `event_loop` is the loop of this future.
     #[inline]
     pub(crate) fn belongs_to(&self, event_loop: &Object) -> bool {
-        self.event_loop.holds(event_loop)
+        self.event_loop.get().is_some_and(|own| own.is(event_loop))
     }
 
+    /// Whether the loop is ours.
+    #[inline]
     pub(crate) fn is_native(&self) -> bool {
-        self.native.get()
+        matches!(self.event_loop.get(), Some(LoopRef::Native(_)))
     }
 
     #[inline]
@@ -275,6 +275,7 @@ impl Future {
     /// Cancels it; false if it is done.
     pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
         this.log_traceback.set(false);
+        this.event_loop()?;
         if this.is_done() {
             return Ok(false);
         }
@@ -441,7 +442,7 @@ impl Future {
     fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
         let event_loop = this.event_loop()?;
         if this.is_done() {
-            return Self::schedule(this, &event_loop, callback);
+            return Self::schedule(this, event_loop, callback);
         }
         let first = this.callback.take();
         if first.is_none()
@@ -467,11 +468,11 @@ impl Future {
         }
         let event_loop = this.event_loop()?;
         if let Some(callback) = first {
-            Self::schedule(this, &event_loop, callback)?;
+            Self::schedule(this, event_loop, callback)?;
         }
         if rest.is_some() {
             for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
-                Self::schedule(this, &event_loop, callback)?;
+                Self::schedule(this, event_loop, callback)?;
             }
         }
         Ok(())
@@ -505,6 +506,7 @@ impl Future {
 
     /// Removes every callback equal to `function`; gives how many there were.
     pub(crate) fn remove_done_callback(this: &Obj<Self>, function: &Object) -> Result<usize> {
+        this.event_loop()?;
         let mut kept = Vec::new();
         let all = this.take_callbacks();
         let mut removed = 0;
@@ -586,7 +588,9 @@ impl HotType for Future {
     }
 
     fn traverse(&self, visit: &mut Visit) {
-        visit.slot(&self.event_loop);
+        if let Some(event_loop) = self.event_loop.get() {
+            visit.object(event_loop.object());
+        }
         visit.slot(&self.outcome);
         let callback = self.callback.take();
         callback
@@ -602,7 +606,6 @@ impl HotType for Future {
         self.outcome.set(None);
         drop(self.callback.take());
         drop(self.rare.take());
-        self.event_loop.set(None);
     }
 
     fn wants_finalizer(this: &Obj<Self>) -> bool {
@@ -757,7 +760,11 @@ fn declare_internals(class: &mut Class<Future>) {
             _ => None,
         })
         .getter(c"_callbacks", Future::callbacks)
-        .getter(c"_loop", |this: &Obj<Future>| this.event_loop.get())
+        .getter(c"_loop", |this: &Obj<Future>| {
+            this.event_loop
+                .get()
+                .map(|event_loop| event_loop.object().clone())
+        })
         .property(
             c"_source_traceback",
             |this: &Obj<Future>| this.source_traceback(),

@@ -6,7 +6,9 @@
 use crate::future::Future;
 use crate::hot::{
     Args, Class, HotType, Obj, Object, Raised, Result, Sent, Signature, Slot, TypeCell, Visit,
+    exceptions, warn,
 };
+use crate::names::names;
 
 /// An iterator over a future, which yields it until it is done.
 pub(crate) struct FutureIterator {
@@ -36,30 +38,43 @@ impl FutureIterator {
 
 /// Raises what `throw(exception)` or the old `throw(type, value, traceback)` was given.
 pub(crate) fn thrown(args: &Args<'_>) -> Result<Raised> {
-    use crate::hot::exceptions;
     static SIGNATURE: Signature<3> =
         Signature::method("throw", [c"typ", c"val", c"tb"]).required(1);
     let [kind, value, traceback] = SIGNATURE.bind(args)?;
     let kind = kind.expect("invariant: a required parameter is bound");
+    if cfg!(Py_3_12) && value.is_some() {
+        let text = c"the (type, exc, tb) signature of throw() is deprecated, use the single-arg signature instead.";
+        warn(&exceptions::deprecation_warning(), text, 1)?;
+    }
     let invalid = |text| Err(Raised::new(&exceptions::type_error(), text));
+    let traceback = traceback.and_then(Object::not_none);
+    if let Some(traceback) = traceback
+        && !traceback.is_instance(&names().traceback)?
+    {
+        return invalid("throw() third argument must be a traceback object");
+    }
     let value = value.and_then(Object::not_none);
-    let exception = match (kind.is_exception(), value) {
-        (true, Some(_)) => return invalid("instance exception may not have a separate value"),
-        (true, None) => kind.clone(),
-        (false, Some(value)) if value.is_exception() => value.clone(),
-        (false, _) if !kind.is_type() => {
-            return invalid(
-                "exceptions must be classes deriving BaseException or instances of such a class",
-            );
+    let exception = match value {
+        Some(_) if kind.is_exception() => {
+            return invalid("instance exception may not have a separate value");
         }
-        (false, Some(value)) => kind.call([value])?,
-        (false, None) => kind.call([])?,
+        Some(value) if value.is_exception() => value.clone(),
+        _ if kind.is_exception() => kind.clone(),
+        _ if !kind.is_type() => return invalid(NOT_AN_EXCEPTION),
+        Some(value) => kind.call([value])?,
+        None => kind.call([])?,
     };
-    if let Some(traceback) = traceback.and_then(Object::not_none) {
-        exception.set_traceback(Some(traceback));
+    if !exception.is_exception() {
+        return invalid(NOT_AN_EXCEPTION);
+    }
+    if traceback.is_some() {
+        exception.set_traceback(traceback);
     }
     Ok(Raised::throw(&exception))
 }
+
+const NOT_AN_EXCEPTION: &str =
+    "exceptions must be classes deriving BaseException or instances of such a class";
 
 impl HotType for FutureIterator {
     type Base = ();

@@ -4,14 +4,16 @@ use std::cell::Cell;
 
 use crate::event_loop::EventLoop;
 use crate::hot::{
-    Args, Chain, Class, Entered, Float, HotType, IntoObject, Obj, Object, Raised, Result,
-    Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none,
+    Args, Chain, Class, Comparison, Entered, Float, HotType, IntoObject, Obj, Object, Raised,
+    Result, Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none,
 };
+use crate::loop_ref::LoopRef;
 use crate::names::names;
 
 /// A callback with its arguments and context (`asyncio.Handle`).
+#[derive(Default)]
 pub(crate) struct Handle {
-    event_loop: Slot<EventLoop>,
+    event_loop: Slot,
     callback: Slot,
     /// The one argument of most callbacks …
     argument: Slot,
@@ -25,6 +27,7 @@ pub(crate) struct Handle {
 }
 
 /// A handle that is run at a time (`asyncio.TimerHandle`).
+#[derive(Default)]
 pub(crate) struct TimerHandle {
     /// When, in seconds of the loop's clock.
     when: Cell<f64>,
@@ -51,7 +54,7 @@ impl Handle {
             several => (None, Some(Tuple::of(several)?)),
         };
         Ok(Self {
-            event_loop: Slot::new(Some(event_loop.clone())),
+            event_loop: Slot::new(Some(event_loop.as_any().clone())),
             callback: Slot::new(Some(callback.clone())),
             argument: Slot::new(argument),
             arguments: Slot::new(arguments),
@@ -73,6 +76,42 @@ impl Handle {
         Ok(Obj::create(Self::prepare(
             event_loop, callback, arguments, context,
         )?))
+    }
+
+    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<4> = Signature::method(
+            "Handle.__init__",
+            [c"callback", c"args", c"loop", c"context"],
+        )
+        .required(3);
+        let [callback, arguments, event_loop, context] = SIGNATURE.bind(args)?;
+        let (Some(arguments), Some(event_loop)) = (arguments, event_loop) else {
+            return Ok(());
+        };
+        this.fill(callback, arguments, event_loop, context)
+    }
+
+    /// What `__init__` does, of a handle for any loop.
+    fn fill(
+        &self,
+        callback: Option<&Object>,
+        arguments: &Object,
+        event_loop: &Object,
+        context: Option<&Object>,
+    ) -> Result<()> {
+        self.context
+            .set(Some(match context.and_then(Object::not_none) {
+                Some(context) => context.clone(),
+                None => crate::hot::copy_context()?,
+            }));
+        self.event_loop.set(Some(event_loop.clone()));
+        self.callback.set(callback.cloned());
+        self.arguments.set(Some(Tuple::of(&arguments.to_vec()?)?));
+        if LoopRef::of(event_loop).is_debug()? {
+            self.source_traceback
+                .set(Some(crate::future::source_traceback()?));
+        }
+        Ok(())
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -107,16 +146,15 @@ impl Handle {
 
     #[cold]
     fn failed(this: &Obj<Self>, raised: Raised) -> Result<()> {
-        if raised.matches(&exceptions::system_exit())
-            || raised.matches(&exceptions::keyboard_interrupt())
-        {
+        if leaves_loop(&raised) {
             return Err(raised);
         }
         let exception = raised.fetch();
         let Some(event_loop) = this.event_loop.get() else {
             return Ok(());
         };
-        event_loop.callback_failed(this, &exception)
+        let message = format!("Exception in callback {}", this.describe_callback()?);
+        report(&event_loop, &message, &exception, Some(this))
     }
 
     /// The callback and its arguments, for messages.
@@ -124,11 +162,6 @@ impl Handle {
         let callback = self.callback.get().unwrap_or_else(none);
         let source = &names().format_callback_source;
         Str::of(&source.call([&callback, &self.arguments_tuple()?])?)
-    }
-
-    /// Where it was made, in debug mode.
-    pub(crate) fn source_traceback(&self) -> Option<Object> {
-        self.source_traceback.get()
     }
 
     /// The arguments as a tuple.
@@ -144,15 +177,12 @@ impl Handle {
         if this.cancelled.replace(true) {
             return Ok(());
         }
-        let event_loop = this.event_loop.get();
-        if let Some(event_loop) = &event_loop {
-            if event_loop.is_debug() {
+        if let Some(event_loop) = this.event_loop.get() {
+            if LoopRef::of(&event_loop).is_debug()? {
                 this.last_repr.set(Some(this.repr()?));
             }
-            if let Some(timer) = this.as_any().downcast::<TimerHandle>()
-                && timer.scheduled.get()
-            {
-                event_loop.timer_cancelled();
+            if let Some(timer) = this.as_any().downcast::<TimerHandle>() {
+                TimerHandle::tell_cancelled(timer, &event_loop)?;
             }
         }
         this.callback.set(None);
@@ -160,6 +190,31 @@ impl Handle {
         this.arguments.set(None);
         Ok(())
     }
+}
+
+/// Whether an exception ends the run of the loop instead of going to its exception handler.
+pub(crate) fn leaves_loop(raised: &Raised) -> bool {
+    raised.matches(&exceptions::system_exit()) || raised.matches(&exceptions::keyboard_interrupt())
+}
+
+/// Gives an exception that came out of a callback to the loop's exception handler.
+pub(crate) fn report(
+    event_loop: &Object,
+    message: &str,
+    exception: &Object,
+    handle: Option<&Obj<Handle>>,
+) -> Result<()> {
+    let context = Object::new_dict()?;
+    context.dict_set(&"message".into_object()?, &message.into_object()?)?;
+    context.dict_set(&"exception".into_object()?, exception)?;
+    if let Some(handle) = handle {
+        context.dict_set(&"handle".into_object()?, handle.as_any())?;
+        if let Some(traceback) = handle.source_traceback.get() {
+            context.dict_set(&"source_traceback".into_object()?, &traceback)?;
+        }
+    }
+    event_loop.call_method(&names().call_exception_handler, [&context])?;
+    Ok(())
 }
 
 impl Obj<Handle> {
@@ -205,7 +260,8 @@ impl HotType for Handle {
 
     fn class(class: &mut Class<Self>) {
         class
-            .doc(c"A callback scheduled by call_soon() (asyncio.Handle).")
+            .doc(c"Handle(callback, args, loop, context=None)\n--\n\nA callback scheduled by call_soon() (asyncio.Handle).")
+            .init(Self::init)
             .method0(
                 c"cancel",
                 c"cancel($self, /)\n--\n\nKeep the callback from being called.",
@@ -295,11 +351,56 @@ impl TimerHandle {
         self.scheduled.set(false);
     }
 
-    fn compare(this: &Obj<Self>, other: &Object, order: fn(&f64, &f64) -> bool) -> Result<Object> {
+    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<5> = Signature::method(
+            "TimerHandle.__init__",
+            [c"when", c"callback", c"args", c"loop", c"context"],
+        )
+        .required(4);
+        let [when, callback, arguments, event_loop, context] = SIGNATURE.bind(args)?;
+        let (Some(when), Some(arguments), Some(event_loop)) = (when, arguments, event_loop) else {
+            return Ok(());
+        };
+        this.when.set(Float::of(when)?);
+        this.base().fill(callback, arguments, event_loop, context)
+    }
+
+    /// Tells the loop that this need not fire.
+    fn tell_cancelled(this: &Obj<Self>, event_loop: &Object) -> Result<()> {
+        match event_loop.downcast::<EventLoop>() {
+            Some(native) if this.scheduled.get() => native.timer_cancelled(),
+            Some(_) => {}
+            None => {
+                event_loop.call_method(&names()._timer_handle_cancelled, [this.as_any()])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compare(this: &Obj<Self>, other: &Object, how: Comparison) -> Result<Object> {
         let Some(other) = other.downcast::<Self>() else {
             return Ok(names().not_implemented.clone());
         };
-        order(&this.when.get(), &other.when.get()).into_object()
+        let (own, others) = (this.when.get(), other.when.get());
+        match how {
+            Comparison::Less => (own < others).into_object(),
+            Comparison::LessOrEqual => (own < others || Self::equal(this, other)?).into_object(),
+            Comparison::Greater => (own > others).into_object(),
+            Comparison::GreaterOrEqual => (own > others || Self::equal(this, other)?).into_object(),
+            Comparison::Equal => Self::equal(this, other)?.into_object(),
+            Comparison::NotEqual => (!Self::equal(this, other)?).into_object(),
+        }
+    }
+
+    /// Whether both are for the same time, callback and arguments.
+    #[expect(clippy::float_cmp, reason = "the very same time is meant")]
+    fn equal(this: &Obj<Self>, other: &Obj<Self>) -> Result<bool> {
+        let (own, others) = (this.base(), other.base());
+        let callback = own.callback.get().unwrap_or_else(none);
+        Ok(this.when.get() == other.when.get()
+            && own.cancelled.get() == others.cancelled.get()
+            && callback.equals(&others.callback.get().unwrap_or_else(none))?
+            && own.arguments_tuple()?.equals(&others.arguments_tuple()?)?)
     }
 }
 
@@ -316,24 +417,15 @@ impl HotType for TimerHandle {
 
     fn class(class: &mut Class<Self>) {
         class
-            .doc(c"A callback scheduled by call_later() or call_at() (asyncio.TimerHandle).")
+            .doc(c"TimerHandle(when, callback, args, loop, context=None)\n--\n\nA callback scheduled by call_later() or call_at() (asyncio.TimerHandle).")
+            .init(Self::init)
+            .compare(Self::compare)
+            .hash(|this: &Obj<Self>| this.when.get().into_object()?.hash())
             .method0(
                 c"when",
                 c"when($self, /)\n--\n\nReturn the time of the callback, in seconds of loop.time().",
                 |this| this.when.get(),
             )
-            .method1(c"__lt__", c"Earlier than the other.", |this, other: &Object| {
-                Self::compare(this, other, |a, b| a < b)
-            })
-            .method1(c"__le__", c"Not later than the other.", |this, other: &Object| {
-                Self::compare(this, other, |a, b| a <= b)
-            })
-            .method1(c"__gt__", c"Later than the other.", |this, other: &Object| {
-                Self::compare(this, other, |a, b| a > b)
-            })
-            .method1(c"__ge__", c"Not earlier than the other.", |this, other: &Object| {
-                Self::compare(this, other, |a, b| a >= b)
-            })
             .getter(c"__class__", |this: &Obj<Self>| {
                 if this.is_exact() { names().timer_handle.clone() } else { this.as_any().type_of() }
             })

@@ -36,5 +36,6 @@ fn fill(module: &Module) -> Result<()> {
         .class::<future_iterator::FutureIterator>()?
         .class::<waiter::Waiter>()?;
     sleep::register(module)?;
+    event_loop::register(module)?;
     Ok(())
 }

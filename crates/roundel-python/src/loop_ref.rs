@@ -33,7 +33,9 @@ impl LoopRef {
         {
             return Ok(Self::Native(native));
         }
-        Ok(Self::Foreign(names().get_running_loop.call([])?))
+        Ok(Self::Foreign(
+            names().events.call_method(&names().get_running_loop, [])?,
+        ))
     }
 
     /// The loop object.

@@ -54,7 +54,7 @@ names! {
         _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
         _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _init _get _put _wakeup _step _wake _loop is_running logger
+        _init _get _put _wakeup _step _wake _loop is_running logger _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -66,9 +66,8 @@ names! {
         c_future = "asyncio" : "Future",
         handle = "asyncio" : "Handle",
         timer_handle = "asyncio" : "TimerHandle",
-        set_running_loop = "asyncio.events" : "_set_running_loop",
-        get_running_loop = "asyncio.events" : "get_running_loop",
-        running_loop_or_none = "asyncio.events" : "_get_running_loop",
+        create_task_function = "asyncio" : "create_task",
+        traceback = "types" : "TracebackType",
         enter_task = "asyncio.tasks" : "_enter_task",
         leave_task = "asyncio.tasks" : "_leave_task",
         register_task = "asyncio.tasks" : "_register_task",

@@ -61,8 +61,7 @@ fn poll(waiter: &Obj<Waiter>, woken: bool) -> Poll {
         return Poll::Yield;
     }
     let event_loop = attempt!(LoopRef::running());
-    let now = attempt!(event_loop.time());
-    attempt!(Waiter::wake_at(waiter, &event_loop, now + delay));
+    attempt!(Waiter::wake_later(waiter, &event_loop, delay));
     Waiter::park(waiter)
 }
 

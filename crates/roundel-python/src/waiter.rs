@@ -550,22 +550,24 @@ impl Waiter {
         name.rsplit_once('.').map_or(name, |(_, method)| method)
     }
 
-    /// Has the loop wake it at a time of the loop's clock, in seconds.
-    pub(crate) fn wake_at(this: &Obj<Self>, event_loop: &LoopRef, when: f64) -> Result<()> {
+    /// Has the loop wake it after so many seconds.
+    pub(crate) fn wake_later(this: &Obj<Self>, event_loop: &LoopRef, delay: f64) -> Result<()> {
         this.event_loop.set(Some(event_loop.object().clone()));
         match event_loop {
-            LoopRef::Native(native) => native.schedule_at(when, Job::Wake(this.clone())),
+            LoopRef::Native(native) => {
+                native.schedule_at(native.time()? + delay, Job::Wake(this.clone()))
+            }
             LoopRef::Foreign(foreign) => {
                 let wake = this.as_any().attr(&names()._wake)?;
-                let when = when.into_object()?;
-                let timer = foreign.call_method(&names().call_at, [&when, &wake, &none()])?;
+                let args = [&delay.into_object()?, &wake, &none()];
+                let timer = foreign.call_method(&names().call_later, args)?;
                 this.owner.set(Some(timer));
                 Ok(())
             }
         }
     }
 
-    /// Takes back what [`wake_at`](Self::wake_at) has arranged.
+    /// Takes back what [`wake_later`](Self::wake_later) has arranged.
     pub(crate) fn forget_timer(&self) -> Result<()> {
         match (self.loop_ref()?, self.owner.get()) {
             (LoopRef::Native(native), _) => native.timer_cancelled(),

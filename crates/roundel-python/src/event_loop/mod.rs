@@ -25,6 +25,8 @@ use crate::job::Job;
 use crate::names::names;
 use crate::task::Task;
 
+pub(crate) use tasks::register;
+
 /// The native half of an event loop.
 pub(crate) struct EventLoop {
     /// Made by `__init__`.
@@ -197,6 +199,18 @@ fn os_error(error: &io::Error) -> Raised {
     }
 }
 
+/// The methods that hot objects call directly.
+fn hot_methods() -> [&'static Object; 5] {
+    let names = names();
+    [
+        &names.call_soon,
+        &names.call_at,
+        &names.call_later,
+        &names.time,
+        &names.create_task,
+    ]
+}
+
 /// Nanoseconds of the clock as Python's seconds.
 #[expect(clippy::cast_precision_loss, reason = "as time.monotonic() does")]
 fn seconds(nanoseconds: u64) -> f64 {
@@ -245,8 +259,7 @@ impl EventLoop {
     /// Whether a derived class has replaced none of the methods that we call directly.
     fn methods_are_ours(this: &Obj<Self>) -> Result<bool> {
         let (ours, theirs) = (Self::cell().object(), this.as_any().type_of());
-        let hot = [&names().call_soon, &names().call_at, &names().time];
-        for name in hot {
+        for name in hot_methods() {
             if !ours.attr(name)?.is(&theirs.attr(name)?) {
                 return Ok(false);
             }
@@ -256,10 +269,7 @@ impl EventLoop {
 
     /// `setattr`: a hot method replaced on the instance is looked up from then on.
     pub(crate) fn set_attribute(this: &Obj<Self>, name: &Object) {
-        if [&names().call_soon, &names().call_at, &names().time]
-            .iter()
-            .any(|hot| hot.is(name))
-        {
+        if hot_methods().iter().any(|hot| hot.is(name)) {
             this.pristine.set(false);
         }
     }
@@ -417,6 +427,10 @@ fn declare_attributes(class: &mut Class<EventLoop>) {
                 0 => Ok(none()),
                 thread => usize::try_from(thread).unwrap_or(usize::MAX).into_object(),
             }
+        })
+        // The notifier.
+        .getter(c"_internal_fds", |this: &Obj<EventLoop>| {
+            i64::from(!this.closed.get())
         })
         .getter(c"_virtual", |this: &Obj<EventLoop>| this.virtual_time.get())
         .getter(c"_clock_resolution", |_: &Obj<EventLoop>| 1e-9)

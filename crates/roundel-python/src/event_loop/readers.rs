@@ -7,7 +7,9 @@ use roundel::Dispatcher;
 
 use super::{EventLoop, os_error};
 use crate::handle::Handle;
-use crate::hot::{Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, exceptions};
+use crate::hot::{
+    Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, Str, exceptions,
+};
 use crate::job::Job;
 use crate::names::names;
 
@@ -16,10 +18,41 @@ type Add = fn(&Dispatcher<Job>, RawFd, Job) -> io::Result<Option<Job>>;
 /// How it is told to stop.
 type Remove = fn(&Dispatcher<Job>, RawFd) -> Option<Job>;
 
-/// The number of a descriptor.
-pub(super) fn descriptor(fd: &Object) -> Result<RawFd> {
-    RawFd::try_from(fd.to_i64()?)
-        .map_err(|_| Raised::new(&exceptions::value_error(), "Invalid file descriptor"))
+/// The number of a descriptor, or of what has a `fileno()`. Raises what the `selectors` module does.
+pub(super) fn descriptor(file: &Object) -> Result<RawFd> {
+    let number = if file.is_int() {
+        Ok(file.clone())
+    } else {
+        file.call_method(&names().fileno, [])
+    };
+    let number = match number.and_then(|number| number.to_i64()) {
+        Ok(number) => number,
+        Err(raised) if is_wrong_kind(&raised) => {
+            raised.clear();
+            let text = format!("Invalid file object: {}", Str::repr(file)?);
+            return Err(Raised::new(&exceptions::value_error(), text));
+        }
+        Err(raised) => return Err(raised),
+    };
+    RawFd::try_from(number)
+        .ok()
+        .filter(|&fd| fd >= 0)
+        .ok_or_else(|| {
+            Raised::new(
+                &exceptions::value_error(),
+                format!("Invalid file descriptor: {number}"),
+            )
+        })
+}
+
+fn is_wrong_kind(raised: &Raised) -> bool {
+    [
+        exceptions::attribute_error(),
+        exceptions::type_error(),
+        exceptions::value_error(),
+    ]
+    .iter()
+    .any(|kind| raised.matches(kind))
 }
 
 impl EventLoop {

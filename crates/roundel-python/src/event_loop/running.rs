@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use roundel::Host;
 
 use super::{EventLoop, os_error};
-use crate::handle::{Handle, TimerHandle};
+use crate::handle::{Handle, TimerHandle, leaves_loop, report};
 use crate::hot::{
     Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
     thread_ident,
@@ -80,7 +80,10 @@ impl EventLoop {
     #[inline]
     fn run_job(this: &Obj<Self>, job: &Job) -> Result<()> {
         match job {
-            Job::Step(task) => Task::step(task),
+            Job::Step(task) => match Task::step(task) {
+                Ok(()) => Ok(()),
+                Err(raised) => Self::step_failed(this, task, raised),
+            },
             Job::Handle(handle) => {
                 if handle.is_cancelled() {
                     return Ok(());
@@ -93,6 +96,20 @@ impl EventLoop {
             }
             Job::Wake(waiter) => Waiter::wake(waiter),
         }
+    }
+
+    /// Does with an exception that a step could not give to its task what is done for a callback.
+    #[cold]
+    fn step_failed(this: &Obj<Self>, task: &Obj<Task>, raised: Raised) -> Result<()> {
+        if leaves_loop(&raised) {
+            return Err(raised);
+        }
+        let exception = raised.fetch();
+        let message = format!(
+            "Exception in callback {}._step()",
+            Str::repr(task.as_any())?
+        );
+        report(this.as_any(), &message, &exception, None)
     }
 
     /// In debug mode: runs a job and reports one that took too long.
@@ -129,7 +146,7 @@ impl EventLoop {
     /// Runs turns until `stop()` was called or something leaves the loop.
     fn run_until_stopped(this: &Obj<Self>) -> Result<()> {
         this.check_may_run()?;
-        names().set_running_loop.call([this.as_any()])?;
+        set_running_loop(this.as_any())?;
         this.thread.set(thread_ident());
         let outer = RUNNING.replace(Some(this.clone()));
         let result = this.turn_until_stopped(this).map_err(Raised::fetch);
@@ -138,7 +155,7 @@ impl EventLoop {
         this.stopping.set(false);
         this.thread.set(0);
         this.clear_current()?;
-        names().set_running_loop.call([&none()])?;
+        set_running_loop(&none())?;
         result.map_err(Raised::restore)
     }
 
@@ -170,7 +187,11 @@ impl EventLoop {
         self.check_open()?;
         let text = if self.is_running() {
             "This event loop is already running"
-        } else if names().running_loop_or_none.call([])?.is_none() {
+        } else if names()
+            .events
+            .call_method(&names()._get_running_loop, [])?
+            .is_none()
+        {
             return Ok(());
         } else {
             "Cannot run the event loop while another loop is running"
@@ -185,22 +206,12 @@ impl EventLoop {
     }
 }
 
-impl Obj<EventLoop> {
-    /// Tells the exception handler of a callback that failed.
-    #[cold]
-    pub(crate) fn callback_failed(&self, handle: &Obj<Handle>, exception: &Object) -> Result<()> {
-        let context = Object::new_dict()?;
-        let message = format!("Exception in callback {}", handle.describe_callback()?);
-        context.dict_set(&"message".into_object()?, &message.into_object()?)?;
-        context.dict_set(&"exception".into_object()?, exception)?;
-        context.dict_set(&"handle".into_object()?, handle.as_any())?;
-        if let Some(traceback) = handle.source_traceback() {
-            context.dict_set(&"source_traceback".into_object()?, &traceback)?;
-        }
-        self.as_any()
-            .call_method(&names().call_exception_handler, [&context])?;
-        Ok(())
-    }
+/// `asyncio._set_running_loop`, looked up when it is needed, as tests replace it.
+fn set_running_loop(event_loop: &Object) -> Result<()> {
+    names()
+        .events
+        .call_method(&names()._set_running_loop, [event_loop])
+        .map(drop)
 }
 
 pub(super) fn declare(class: &mut Class<EventLoop>) {

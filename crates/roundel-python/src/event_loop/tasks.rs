@@ -3,7 +3,8 @@
 use super::EventLoop;
 use crate::future::Future;
 use crate::hot::{
-    Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, Slot, Str, Tuple, exceptions,
+    Args, Class, IntoObject, Module, Obj, Object, Raised, Result, Signature, Slot, Str, Tuple,
+    exceptions,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -13,7 +14,11 @@ impl EventLoop {
     /// How hot objects talk to this loop.
     #[inline]
     pub(crate) fn as_ref(this: &Obj<Self>) -> LoopRef {
-        LoopRef::of(this.as_any())
+        if this.is_pristine() {
+            LoopRef::Native(this.clone())
+        } else {
+            LoopRef::Foreign(this.as_any().clone())
+        }
     }
 
     #[inline]
@@ -43,11 +48,7 @@ impl EventLoop {
             );
             return Err(Raised::new(&exceptions::type_error(), text));
         }
-        let options = TaskOptions {
-            name: name.and_then(Object::not_none),
-            context: context.and_then(Object::not_none),
-            eager: eager.map_or(Ok(false), Object::truth)?,
-        };
+        let options = TaskOptions::of(name, context, eager)?;
         Task::spawn(&Self::as_ref(this), coroutine, &options)?.into_object()
     }
 
@@ -59,6 +60,37 @@ impl EventLoop {
         names()
             .create_task_by_factory
             .call_keywords(&all, &Tuple::of(keywords)?)
+    }
+
+    /// `asyncio.create_task`: asks the running loop.
+    fn create_task_of_running(args: &Args<'_>) -> Result<Object> {
+        static SIGNATURE: Signature<4> = Signature::function(
+            "create_task",
+            [c"coro", c"name", c"context", c"eager_start"],
+        )
+        .required(1)
+        .positional(1)
+        .open();
+        let [coroutine, name, context, eager] = SIGNATURE.bind(args)?;
+        match Self::running() {
+            Some(native)
+                if native.is_pristine()
+                    && !native.task_factory.is_set()
+                    && SIGNATURE.rest(args).is_empty() =>
+            {
+                let options = TaskOptions::of(name, context, eager)?;
+                let coroutine = coroutine.expect("invariant: a required parameter is bound");
+                Task::spawn(&LoopRef::Native(native), coroutine, &options)?.into_object()
+            }
+            // A factory, an overridden method or another loop: asyncio's own code knows what that gets.
+            _ => {
+                let (keywords, values) = args.keywords();
+                let all = [args.positional, values].concat();
+                names()
+                    .create_task_function
+                    .call_keywords(&all, &Tuple::of(keywords)?)
+            }
+        }
     }
 
     fn set_task_factory(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -74,6 +106,16 @@ impl EventLoop {
         slot.set(factory.cloned());
         Ok(())
     }
+}
+
+/// Adds `create_task` to the module.
+pub(crate) fn register(module: &Module) -> Result<()> {
+    module.function(
+        c"create_task",
+        c"create_task(coro, *, name=None, context=None, eager_start=None, **kwargs)\n--\n\nSchedule a coroutine on the running loop; return the task (asyncio.create_task).\n\nRaises:\n    RuntimeError: no loop runs in this thread.\n    TypeError: not a coroutine.",
+        EventLoop::create_task_of_running,
+    )?;
+    Ok(())
 }
 
 pub(super) fn declare(class: &mut Class<EventLoop>) {

@@ -178,6 +178,47 @@ unsafe extern "C" fn repr<T, R: IntoObject, F: Unary<T, R>>(this: *mut PyObject)
     unsafe { getter::<T, R, F>(this, ptr::null_mut()) }
 }
 
+/// What two objects are compared for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Comparison {
+    Less,
+    LessOrEqual,
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+unsafe extern "C" fn compare<T, F>(
+    this: *mut PyObject,
+    other: *mut PyObject,
+    operator: c_int,
+) -> *mut PyObject
+where
+    F: Fn(&Obj<T>, &Object, Comparison) -> Result<Object> + Copy + 'static,
+{
+    let comparison = match operator {
+        ffi::Py_LT => Comparison::Less,
+        ffi::Py_LE => Comparison::LessOrEqual,
+        ffi::Py_EQ => Comparison::Equal,
+        ffi::Py_NE => Comparison::NotEqual,
+        ffi::Py_GT => Comparison::Greater,
+        _ => Comparison::GreaterOrEqual,
+    };
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls the slot with an object of the type and a live one.
+        let (this, other) = unsafe { (Obj::lend(&this), Obj::lend(&other)) };
+        returned(conjure::<F>()(this, other, comparison))
+    })
+}
+
+unsafe extern "C" fn hash<T, F: Unary<T, Result<isize>>>(this: *mut PyObject) -> ffi::Py_hash_t {
+    guarded(-1, || {
+        // SAFETY: Python calls the slot with an object of the type.
+        conjure::<F>()(unsafe { Obj::lend(&this) }).unwrap_or(-1)
+    })
+}
+
 unsafe extern "C" fn set_attribute<T, F: Fn(&Obj<T>, &Object) + Copy + 'static>(
     this: *mut PyObject,
     name: *mut PyObject,
@@ -393,6 +434,19 @@ impl<T: HotType> Class<T> {
     /// `repr(object)`.
     pub(crate) fn repr<R: IntoObject, F: Unary<T, R>>(&mut self, _f: F) -> &mut Self {
         self.slot(ffi::Py_tp_repr, repr::<T, R, F> as *mut c_void)
+    }
+
+    /// `<`, `==` and so on.
+    pub(crate) fn compare<F>(&mut self, _f: F) -> &mut Self
+    where
+        F: Fn(&Obj<T>, &Object, Comparison) -> Result<Object> + Copy + 'static,
+    {
+        self.slot(ffi::Py_tp_richcompare, compare::<T, F> as *mut c_void)
+    }
+
+    /// `hash(object)`.
+    pub(crate) fn hash<F: Unary<T, Result<isize>>>(&mut self, _f: F) -> &mut Self {
+        self.slot(ffi::Py_tp_hash, hash::<T, F> as *mut c_void)
     }
 
     /// `f` hears of each attribute that is set on an object, by its name.

@@ -31,7 +31,7 @@ mod value;
 pub(crate) use args::{Args, Signature};
 pub(crate) use call::{Sent, import, import_module, send, throw, warn};
 pub(crate) use cell::{Deque, Slot};
-pub(crate) use class::Class;
+pub(crate) use class::{Class, Comparison};
 pub(crate) use context::{Entered, copy_context};
 pub(crate) use error::{Raised, Result, is_instance_of};
 pub(crate) use gil::{check_signals, detached, thread_ident};

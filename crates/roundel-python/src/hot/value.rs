@@ -188,8 +188,26 @@ impl Float {
     /// The number as a float, as `float()` would make it of a number.
     #[inline]
     pub(crate) fn of(number: &Object) -> Result<f64> {
+        // SAFETY: reads the type of a live object.
+        if unsafe { ffi::PyLong_CheckExact(number.as_ptr()) } != 0 {
+            return Self::of_int(number);
+        }
         // SAFETY: takes any object; -1 may mean that the error indicator is set.
         let value = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
+        // SAFETY: always allowed.
+        if value == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+            return Err(Raised::already());
+        }
+        Ok(value)
+    }
+}
+
+impl Float {
+    /// Without the float object that the general way makes of an `int`.
+    #[inline]
+    fn of_int(number: &Object) -> Result<f64> {
+        // SAFETY: an `int`; -1 may mean that the error indicator is set.
+        let value = unsafe { ffi::PyLong_AsDouble(number.as_ptr()) };
         // SAFETY: always allowed.
         if value == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
             return Err(Raised::already());

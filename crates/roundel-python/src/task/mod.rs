@@ -66,6 +66,22 @@ pub(crate) struct TaskOptions<'a> {
     pub(crate) eager: bool,
 }
 
+impl<'a> TaskOptions<'a> {
+    /// Reads what a function was given; `None` stands for the default.
+    #[inline]
+    pub(crate) fn of(
+        name: Option<&'a Object>,
+        context: Option<&'a Object>,
+        eager: Option<&Object>,
+    ) -> Result<Self> {
+        Ok(Self {
+            name: name.and_then(Object::not_none),
+            context: context.and_then(Object::not_none),
+            eager: eager.map_or(Ok(false), Object::truth)?,
+        })
+    }
+}
+
 /// Making a task.
 impl Task {
     /// Makes a task of `event_loop` and schedules its first step.
@@ -103,11 +119,7 @@ impl Task {
             this.log_destroy_pending.set(false);
             return Err(raised);
         }
-        let options = TaskOptions {
-            name: name.and_then(Object::not_none),
-            context: context.and_then(Object::not_none),
-            eager: eager.map_or(Ok(false), Object::truth)?,
-        };
+        let options = TaskOptions::of(name, context, eager)?;
         Self::start(this, &event_loop, coroutine, &options)
     }
 
@@ -148,7 +160,8 @@ impl Task {
     pub(crate) fn schedule_step(this: &Obj<Self>) -> Result<()> {
         match this.base().event_loop()? {
             LoopRef::Native(native) => native.schedule(Job::Step(this.clone())),
-            event_loop @ LoopRef::Foreign(_) => {
+            LoopRef::Foreign(_) => {
+                let event_loop = this.base().event_loop()?;
                 let step = this.as_any().attr(&names()._step)?;
                 let context = this.context.get().unwrap_or_else(none);
                 event_loop.call_soon(&step, &[], &context)

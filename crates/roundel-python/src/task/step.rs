@@ -35,9 +35,9 @@ impl Task {
         }
         let thrown = this.with_cancellation(this, thrown)?;
         let event_loop = this.base().event_loop()?;
-        current::enter(&event_loop, this)?;
+        current::enter(event_loop, this)?;
         let stepped = step(this, thrown);
-        current::leave(&event_loop, this, stepped)
+        current::leave(event_loop, this, stepped)
     }
 
     /// The exception that this step has to throw in: one that was left for it, or that of what it waited for.

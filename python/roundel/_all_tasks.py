@@ -1,0 +1,45 @@
+"""Makes `asyncio.all_tasks()` see native tasks.
+
+asyncio keeps the tasks that are not its own in a `WeakSet`. Entering every task there would cost
+more than making it, so the set is given a class of ours whose iteration also yields the pending
+tasks of the open loops, which know them. That is done when the first loop is made, and adds
+nothing where there are no native tasks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def adopt(native_tasks: Callable[[], Iterator[asyncio.Task[Any]]]) -> None:
+    """Has `asyncio.all_tasks()` also yield what `native_tasks` does."""
+
+    class TaskSet(weakref.WeakSet[asyncio.Task[Any]]):
+        """asyncio's set of foreign tasks, and the native ones."""
+
+        def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+            yield from super().__iter__()
+            yield from native_tasks()
+
+    tasks = _foreign_tasks()
+    if tasks is not None:
+        tasks.__class__ = TaskSet
+
+
+def _foreign_tasks() -> weakref.WeakSet[asyncio.Task[Any]] | None:
+    """Finds asyncio's set: its name changes, and from 3.14 on it is part of a module's state."""
+    if sys.version_info < (3, 12):
+        return asyncio.tasks._all_tasks  # type: ignore[attr-defined, no-any-return]
+    if sys.version_info < (3, 14):
+        return asyncio.tasks._scheduled_tasks  # type: ignore[attr-defined, no-any-return]
+    import _asyncio
+
+    sets = (part for part in gc.get_referents(_asyncio) if type(part) is weakref.WeakSet)
+    return next(sets, None)
