@@ -68,13 +68,13 @@ class Reporter(unittest.TestResult):
         self._verdict, self._detail = "passed", ""
         self._loops_before = substitution.Made.loops
         self.write(begin=short_id(test))
-        faulthandler.dump_traceback_later(self._limit, exit=True)
+        self._watch()
 
     def stopTest(self, test: unittest.TestCase) -> None:
         """Notes what became of a test."""
-        faulthandler.cancel_dump_traceback_later()
         super().stopTest(test)
         self._running = False
+        self._watch()  # asyncio's test cases close their loops after this
         self._write_end(test, made_loop=substitution.Made.loops > self._loops_before)
 
     def addError(self, test: unittest.TestCase, err: ExcInfo) -> None:
@@ -97,6 +97,9 @@ class Reporter(unittest.TestResult):
         """Notes an exception in a part of a test."""
         if err is not None:
             self.addError(test, err)
+
+    def _watch(self) -> None:
+        faulthandler.dump_traceback_later(self._limit, exit=True)
 
     def _note(self, test: unittest.TestCase, verdict: str, detail: str) -> None:
         if SEVERITY.index(verdict) > SEVERITY.index(self._verdict):

@@ -22,7 +22,8 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from types import FrameType
+from typing import NoReturn, TextIO
 
 HERE = Path(__file__).parent
 # What asks nothing of sockets, transports and subprocesses beyond readers and writers.
@@ -45,8 +46,9 @@ GATE = [
 ]
 # Other event loops' files, and files that make no event loop.
 FOREIGN = ("windows", "proactor", "test_tools")
-TEST_SECONDS = 60
+TEST_SECONDS = 30
 FILE_SECONDS = 900
+MAX_HUNG = 4  # tests of a file, before the rest of it is given up
 
 
 @dataclass
@@ -106,21 +108,39 @@ def expected_failures(version: str, mode: Mode) -> list[str]:
 
 @dataclass
 class Run:
-    """What one process did: the tests that ended, the one that was running when it died."""
+    """What one process did."""
 
+    end: str  # how it ended, and what it printed
     tests: dict[str, Test] = field(default_factory=dict)
-    running: str | None = None
+    place: str = "before the first test"  # or a test's id, or after it
     complete: bool = False
-    end: str = ""  # how the process ended, and what it printed
 
     def read(self, report: str) -> None:
         """Takes in a report of child.py."""
         for line in map(json.loads, report.splitlines()):
             self.complete = "complete" in line
-            self.running = line.get("begin")
-            if "end" in line:
+            if "begin" in line:
+                self.place = line["begin"]
+            elif "end" in line:
+                self.place = f"after {line['end']}"
                 test = Test(line["verdict"], line["detail"], line["made_loop"])
                 self.tests[line["end"]] = test
+
+
+processes: set[int] = set()  # that run now; each leads a group
+
+
+def kill_group(leader: int) -> None:
+    """Kills a process and what it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def stop(signum: int, frame: FrameType | None) -> NoReturn:
+    """Ends this process by a signal, with all that it has started."""
+    for leader in processes:
+        kill_group(leader)
+    os._exit(128 + signum)
 
 
 def run_process(job: dict[str, object], folder: Path) -> Run:
@@ -137,11 +157,12 @@ def run_process(job: dict[str, object], folder: Path) -> Run:
             stderr=output,
             start_new_session=True,
         )
+        processes.add(process.pid)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(FILE_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # tests leave children behind, too
-    run = Run(end=f"exit code {process.wait()}\n{log.read_text(errors='replace')}")
+        processes.remove(process.pid)
+        kill_group(process.pid)  # tests leave children behind, too
+    run = Run(f"exit code {process.wait()}\n{log.read_text(errors='replace')}")
     run.read(report.read_text())
     return run
 
@@ -150,19 +171,20 @@ def run_file(file: str, mode: Mode, only: list[str] | None) -> dict[str, Test]:
     """Runs a file's tests to the end, whatever they do to their process."""
     tests: dict[str, Test] = {}
     job = {"file": file, "loop": mode.loop, "primitives": mode.primitives, "only": only}
+    hung = 0
     with tempfile.TemporaryDirectory() as folder:
-        while True:
+        while hung <= MAX_HUNG:
             run = run_process({**job, "limit": TEST_SECONDS, "done": list(tests)}, Path(folder))
             tests |= run.tests
             if run.complete:
                 return tests
-            if run.running:
-                verdict = "hung" if "Timeout (" in run.end else "crashed"
-                tests[run.running] = Test(verdict, run.end)
-            else:
-                tests[f"{file} after {len(tests)} tests"] = Test("crashed", run.end)
-                if not run.tests:
-                    return tests
+            timed_out = "Timeout (" in run.end
+            hung += timed_out
+            tests[run.place] = Test("hung" if timed_out else "crashed", run.end)
+            if run.place == Run.place:
+                break
+    tests[f"the rest of {file}"] = Test("failed", "given up")
+    return tests
 
 
 def judge(file: str, mode: Mode, only: list[str] | None, expected: list[str]) -> Tally:
@@ -230,6 +252,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Runs what the command line asks for; returns the exit code."""
     options = parse_arguments()
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
     version = ".".join(platform.python_version_tuple()[:2])
     files = options.files or [file for file in suite_files() if options.all or file in GATE]
     modes = [Mode("loop", options.loop, None), Mode("native", options.loop, options.primitives)]
