@@ -1,4 +1,64 @@
-//! A single-threaded dispatcher with asyncio's vocabulary.
+//! A single-threaded dispatcher with asyncio's vocabulary, a virtual clock and a seeded order.
+//!
+//! Many functions are under way at a time, and one of them is running: it goes on until it awaits
+//! something that is not ready, and then the dispatcher runs whoever can go on. All of this happens
+//! in one thread of control, so nothing needs to be [`Send`], and what no `.await` interrupts is
+//! done as if nobody else were there.
+//!
+//! ```
+//! use std::rc::Rc;
+//! use std::time::Duration;
+//! use roundel::{Clock, Order, Queue, Runner, gather, sleep};
+//!
+//! async fn produce(queue: Rc<Queue<u32>>) {
+//!     for number in 1..=3 {
+//!         queue.put(number).await.expect("nobody shuts it down");
+//!         sleep(Duration::from_secs(2)).await;
+//!     }
+//!     queue.shutdown();
+//! }
+//!
+//! async fn consume(queue: Rc<Queue<u32>>) -> u32 {
+//!     let mut sum = 0;
+//!     while let Ok(number) = queue.get().await {
+//!         sum += number;
+//!     }
+//!     sum
+//! }
+//!
+//! // `roundel::run(…)` would do the same and take six seconds.
+//! let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+//! let ((), sum) = runner.run(async {
+//!     let queue = Rc::new(Queue::bounded(1));
+//!     gather!(produce(Rc::clone(&queue)), consume(queue)).await
+//! })?;
+//! assert_eq!(sum, 6);
+//! # Ok::<(), roundel::Error>(())
+//! ```
+//!
+//! # The model
+//!
+//! The dispatcher goes round in turns. A turn waits, if nothing is ready, for the next timer, for a
+//! descriptor or for another thread; then it runs, once each, those who are ready. Who becomes
+//! ready meanwhile is run in the next turn, at the back.
+//!
+//! - [`spawn`] starts a task, and [`JoinHandle`] is a future of what it comes to. Dropping the
+//!   handle lets the task go on, [`cancel`](JoinHandle::cancel) ends it. A panic ends only its task.
+//! - [`gather!`] runs several futures as tasks and waits for all of them.
+//! - [`sleep`] and [`timeout`] wait for a time; never less than they say.
+//! - [`Queue`], [`Event`] and [`Lock`] let tasks wait for each other, first come, first served. To
+//!   drop a future at any `.await` loses no item and no lock.
+//! - [`run`] runs a program to its end, a [`Runner`] does so on a [`Clock`] and in an [`Order`] of
+//!   choice. The virtual clock jumps from timer to timer, so that hours take no time; a seeded order
+//!   is random, but the same for the same seed, and so finds out programs that rely on an order
+//!   which nobody has promised them. If nothing can happen any more, [`Error::Deadlock`] says who
+//!   waits for what.
+//! - Wakers may go to other threads, and wake the dispatcher from there: see [`external_work`].
+//!
+//! # Layers
+//!
+//! All this is one face of the [`dispatcher`], which knows neither futures nor tasks, but jobs of a
+//! type of the face's choosing. Another face has Python's coroutines run by it.
 
 #![deny(unsafe_code, missing_docs)]
 
@@ -6,6 +66,7 @@
 compile_error!("roundel needs epoll or kqueue");
 
 pub mod dispatcher;
+mod program;
 mod reactor;
 mod sync;
 #[expect(
@@ -15,3 +76,11 @@ mod sync;
 mod sys;
 
 pub use dispatcher::{Clock, Dispatcher, Host, Inbox, Job, Order, Tracer};
+pub use program::{
+    Blocked, Deadlock, Error, Event, ExternalWork, Gather, Instant, JoinHandle, Lock, LockGuard,
+    Queue, Refused, Runner, Sleep, Timeout, YieldNow, external_work, gather, now, run, sleep,
+    sleep_until, spawn, timeout, yield_now,
+};
+
+#[doc(hidden)]
+pub use program::Child;

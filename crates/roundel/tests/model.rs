@@ -134,10 +134,10 @@ impl Recorder<'_> {
 
 impl Host<Step> for Recorder<'_> {
     fn run(&mut self, job: Step) -> ControlFlow<()> {
+        self.run.push(job.number);
         if job.is_cancelled() {
             return Continue(());
         }
-        self.run.push(job.number);
         self.plans[job.plan]
             .acts
             .iter()
@@ -189,6 +189,11 @@ struct Model<'p> {
     /// Deadline, number and plan of each timer; numbers grow, so they tell who was first.
     timers: Vec<(u64, usize, usize)>,
     cancelled: Vec<bool>,
+    /// The numbers of all timers ever set.
+    set: Vec<usize>,
+    /// How many of the timers are known to be cancelled; more than it should be, as a timer may be
+    /// cancelled again, or after it has fired.
+    counted: usize,
 }
 
 impl Model<'_> {
@@ -196,13 +201,17 @@ impl Model<'_> {
         let number = self.cancelled.len();
         match *act {
             Act::Break => return Break(()),
-            Act::Cancel { job } if job < number => self.cancelled[job] = true,
+            Act::Cancel { job } if job < number => {
+                self.cancelled[job] = true;
+                self.count_cancelled(job);
+            }
             Act::Push { plan } if number < MOST_JOBS => {
                 self.cancelled.push(false);
                 self.ready.push((number, plan));
             }
             Act::PushAt { delay, plan } if number < MOST_JOBS => {
                 self.cancelled.push(false);
+                self.set.push(number);
                 self.timers.push((self.now + delay, number, plan));
             }
             _ => {}
@@ -210,19 +219,35 @@ impl Model<'_> {
         Continue(())
     }
 
-    /// Returns what may run in the next turn, in the order of FIFO, or nothing if it's all over.
-    fn batch(&mut self, may_block: bool) -> Option<Vec<(usize, usize)>> {
-        let cancelled = &self.cancelled;
-        if may_block && self.ready.is_empty() {
-            let alive = self.timers.iter().filter(|timer| !cancelled[timer.1]);
-            self.now = self.now.max(alive.map(|timer| timer.0).min()?);
+    fn count_cancelled(&mut self, job: usize) {
+        self.counted += usize::from(self.set.contains(&job));
+        if self.counted >= 100 && 2 * self.counted > self.timers.len() {
+            self.timers.retain(|timer| !self.cancelled[timer.1]);
+            self.counted = 0;
         }
-        let now = self.now;
-        let (mut due, later): (Vec<_>, _) = self.timers.iter().partition(|timer| timer.0 <= now);
-        due.sort_unstable();
-        self.timers = later;
-        self.ready
-            .extend(due.iter().map(|&(_, number, plan)| (number, plan)));
+    }
+
+    /// Takes the timers up to `count` out.
+    fn take_timers(&mut self, count: usize) -> Vec<(u64, usize, usize)> {
+        let taken: Vec<_> = self.timers.drain(..count).collect();
+        let cancelled = taken.iter().filter(|timer| self.cancelled[timer.1]);
+        self.counted = self.counted.saturating_sub(cancelled.count());
+        taken
+    }
+
+    /// Returns what is to run in the next turn, in the order of FIFO, or nothing if it's all over.
+    fn batch(&mut self, may_block: bool) -> Option<Vec<(usize, usize)>> {
+        self.timers.sort_unstable();
+        if may_block && self.ready.is_empty() {
+            let is_alive = |timer: &(u64, usize, usize)| !self.cancelled[timer.1];
+            let first = self.timers.iter().position(is_alive);
+            self.take_timers(first.unwrap_or(self.timers.len()));
+            self.now = self.now.max(self.timers.first()?.0);
+        }
+        let due = self.timers.partition_point(|timer| timer.0 <= self.now);
+        for (_, number, plan) in self.take_timers(due) {
+            self.ready.push((number, plan));
+        }
         Some(std::mem::take(&mut self.ready))
     }
 
@@ -233,44 +258,42 @@ impl Model<'_> {
         };
         assert_eq!(turn.now, self.now);
         let mut flow = Continue(());
-        for &number in &turn.jobs {
+        for (place, &number) in turn.jobs.iter().enumerate() {
             assert!(flow.is_continue(), "{number} ran after the end of the turn");
-            batch.retain(|job| !self.cancelled[job.0]);
-            let place = batch.iter().position(|job| job.0 == number);
-            let place = place.unwrap_or_else(|| panic!("{number} is not in the batch {batch:?}"));
-            let overtaken = |job: &&(usize, usize)| order == Order::Fifo || self.plans[job.1].fixed;
-            let (_, plan) = batch[place];
-            if overtaken(&&batch[place]) {
-                assert_eq!(
-                    batch[..place].iter().find(overtaken),
-                    None,
-                    "overtaken by {number}"
-                );
+            let is_next = |job: &(usize, usize)| job.0 == number;
+            let taken = batch[place..].iter().position(is_next);
+            let taken = place + taken.unwrap_or_else(|| panic!("{number} is not in {batch:?}"));
+            if taken != place {
+                let fixed = [place, taken].map(|place| self.plans[batch[place].1].fixed);
+                assert_eq!(fixed, [false; 2], "{number} has changed places");
+                assert_ne!(order, Order::Fifo);
             }
-            batch.remove(place);
-            flow = self.plans[plan]
-                .acts
-                .iter()
-                .try_for_each(|act| self.act(act));
+            batch.swap(place, taken);
+            if !self.cancelled[number] {
+                let plans = self.plans;
+                let acts = &plans[batch[place].1].acts;
+                flow = acts.iter().try_for_each(|act| self.act(act));
+            }
         }
-        batch.retain(|job| !self.cancelled[job.0]);
+        let rest = batch.split_off(turn.jobs.len());
         assert!(
-            flow.is_break() || batch.is_empty(),
-            "{batch:?} did not get their turn"
+            flow.is_break() || rest.is_empty(),
+            "{rest:?} did not get their turn"
         );
-        self.ready.splice(..0, batch);
+        self.ready.splice(..0, rest);
         flow
     }
 }
 
 fn compare(plans: &[Plan], order: Order, turns: &[bool]) {
-    let cancelled = Vec::new();
     let mut model = Model {
         plans,
         now: 0,
         ready: Vec::new(),
         timers: Vec::new(),
-        cancelled,
+        cancelled: Vec::new(),
+        set: Vec::new(),
+        counted: 0,
     };
     assert!((0..4).all(|plan| model.act(&Act::Push { plan }).is_continue()));
     for turn in record(plans, order, turns) {

@@ -1,0 +1,112 @@
+//! Who waits for what, when nothing can happen any more.
+//!
+//! Nothing is recorded beforehand. Once the dispatcher finds that nothing is left to wait for,
+//! every task is polled once more, as a task may be at any time, and each of this crate's futures
+//! that is still not ready says what it waits for. If any task does get on by this, it was no
+//! deadlock.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::runtime::Core;
+use super::task::Task;
+
+thread_local! {
+    /// What the task that is being asked has answered so far.
+    static ANSWERS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+}
+
+/// Says what a future that is not ready waits for, if anybody wants to know.
+#[inline]
+pub(crate) fn note(describe: impl FnOnce() -> String) {
+    if ANSWERS.with_borrow(Option::is_some) {
+        let answer = describe();
+        ANSWERS.with_borrow_mut(|answers| answers.get_or_insert_default().push(answer));
+    }
+}
+
+/// Tasks that wait for each other, or for what nobody will ever do.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Clock, Error, Event, Order, Runner};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// let outcome = runner.run(async { Event::new().wait().await });
+/// let Err(Error::Deadlock(deadlock)) = outcome else { panic!("nobody sets the event") };
+/// assert_eq!(deadlock.blocked()[0].task(), "main");
+/// assert!(deadlock.blocked()[0].awaits()[0].starts_with("Event::wait"));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlock {
+    blocked: Vec<Blocked>,
+}
+
+impl Deadlock {
+    /// Asks every task what it waits for; there is no deadlock if one of them gets on by that.
+    pub(super) fn find(core: &Core) -> Option<Self> {
+        let tasks = core.tasks.all();
+        let blocked = tasks
+            .into_iter()
+            .map(|task| Blocked::ask(task, core))
+            .collect();
+        (core.dispatcher.ready_len() == 0 && core.dispatcher.timer_count() == 0)
+            .then_some(Self { blocked })
+    }
+
+    /// Returns the tasks that can't go on.
+    pub fn blocked(&self) -> &[Blocked] {
+        &self.blocked
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadlock: no task can go on, and nothing is left that could wake one")?;
+        self.blocked
+            .iter()
+            .try_for_each(|blocked| write!(f, "\n  {blocked}"))
+    }
+}
+
+/// A task that can't go on, and what it awaits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    task: String,
+    awaits: Vec<String>,
+}
+
+impl Blocked {
+    fn ask(task: Task, core: &Core) -> Self {
+        let name = task.to_string();
+        ANSWERS.replace(Some(Vec::new()));
+        task.step(core);
+        Self {
+            task: name,
+            awaits: ANSWERS.take().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the task's name or, if it has none, where it was spawned.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Returns what the task awaits: several things if it awaits any of them, and none if that is
+    /// nothing of this crate's.
+    pub fn awaits(&self) -> &[String] {
+        &self.awaits
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let awaits = match &*self.awaits {
+            [] => "something unknown to roundel".to_owned(),
+            awaits => awaits.join(" and "),
+        };
+        write!(f, "{} awaits {awaits}", self.task)
+    }
+}

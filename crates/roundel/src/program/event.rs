@@ -1,0 +1,89 @@
+//! A flag that can be waited for.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+
+use super::waiters::Waiters;
+
+/// A flag that tasks can wait for until another one sets it.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use roundel::{Event, spawn};
+///
+/// roundel::run(async {
+///     let done = Rc::new(Event::new());
+///     let waiting = spawn({
+///         let done = Rc::clone(&done);
+///         async move { done.wait().await }
+///     });
+///     done.set();
+///     waiting.await.unwrap();
+/// });
+/// ```
+///
+/// Source: `asyncio.Event`.
+pub struct Event {
+    is_set: Cell<bool>,
+    waiters: Waiters,
+    origin: &'static Location<'static>,
+}
+
+impl Event {
+    /// Makes a flag that is not set.
+    #[track_caller]
+    pub fn new() -> Self {
+        let (is_set, waiters) = (Cell::new(false), Waiters::default());
+        Self {
+            is_set,
+            waiters,
+            origin: Location::caller(),
+        }
+    }
+
+    /// Returns whether the flag is set.
+    pub fn is_set(&self) -> bool {
+        self.is_set.get()
+    }
+
+    /// Sets the flag, and wakes everybody who waits for it.
+    pub fn set(&self) {
+        self.is_set.set(true);
+        self.waiters.release_all();
+    }
+
+    /// Takes the flag back. Who has been woken by it is so all the same.
+    pub fn clear(&self) {
+        self.is_set.set(false);
+    }
+
+    /// Waits until the flag is set, if it isn't.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost, as everybody who waits is woken.
+    pub async fn wait(&self) {
+        if !self.is_set() {
+            let describe = || format!("Event::wait, of the event made at {}", self.origin);
+            self.waiters.turn(|| (), describe).await;
+        }
+    }
+}
+
+impl Default for Event {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("is_set", &self.is_set())
+            .finish_non_exhaustive()
+    }
+}

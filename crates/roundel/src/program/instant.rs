@@ -1,0 +1,77 @@
+//! Moments of the runtime's clock.
+
+use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
+
+use super::runtime::Core;
+
+/// A moment of the runtime's clock, to the nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant {
+    nanoseconds: u64,
+}
+
+/// Returns the present moment by the clock of the runtime, which may be virtual.
+///
+/// # Panics
+///
+/// Panics if this thread runs no runtime.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Runner, now, sleep};
+///
+/// let hour = Duration::from_secs(3600);
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async move {
+///     let began = now();
+///     sleep(hour).await;
+///     assert_eq!(now() - began, hour);
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
+///
+/// Source: `loop.time()`.
+#[track_caller]
+pub fn now() -> Instant {
+    Instant::from_nanoseconds(Core::current().dispatcher.now())
+}
+
+impl Instant {
+    pub(crate) fn from_nanoseconds(nanoseconds: u64) -> Self {
+        Self { nanoseconds }
+    }
+
+    pub(crate) fn as_nanoseconds(self) -> u64 {
+        self.nanoseconds
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    /// Returns a later moment: the last one there is, if that would be beyond it.
+    fn add(self, duration: Duration) -> Self {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            nanoseconds: self.nanoseconds.saturating_add(nanoseconds),
+        }
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+
+    /// Returns the time from `earlier` to this moment: none, if that is in fact the later one.
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.saturating_sub(earlier.nanoseconds))
+    }
+}

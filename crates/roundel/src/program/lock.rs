@@ -1,0 +1,171 @@
+//! A value for one task at a time, across what it awaits.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+
+use super::runtime::Core;
+use super::task::TaskId;
+use super::waiters::Waiters;
+
+/// A value that one task at a time may hold, whatever it awaits meanwhile.
+///
+/// The lock is handed over in the order in which tasks have come for it: who gives it back and
+/// wants it again gets into line.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use roundel::{Lock, gather, yield_now};
+///
+/// roundel::run(async {
+///     let sum = Rc::new(Lock::new(0));
+///     let add = |number| {
+///         let sum = Rc::clone(&sum);
+///         async move {
+///             let mut sum = sum.acquire().await;
+///             let before = *sum;
+///             yield_now().await;
+///             *sum = before + number;
+///         }
+///     };
+///     gather!(add(1), add(2)).await;
+///     assert_eq!(*sum.acquire().await, 3);
+/// });
+/// ```
+///
+/// Source: `asyncio.Lock`. Differs: the lock has its value inside, and a guard gives it back.
+pub struct Lock<T: ?Sized = ()> {
+    is_held: Cell<bool>,
+    /// Who has acquired it last, for reports.
+    holder: Cell<Option<TaskId>>,
+    waiters: Waiters,
+    origin: &'static Location<'static>,
+    value: RefCell<T>,
+}
+
+impl<T> Lock<T> {
+    /// Puts `value` under a lock, which nobody holds.
+    #[track_caller]
+    pub fn new(value: T) -> Self {
+        Self {
+            is_held: Cell::new(false),
+            holder: Cell::new(None),
+            waiters: Waiters::default(),
+            origin: Location::caller(),
+            value: RefCell::new(value),
+        }
+    }
+
+    /// Takes the value out of the lock.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    /// Waits until nobody holds the lock, and holds it until the guard is dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// A place in line is lost, but never the lock: it goes to the next one.
+    pub async fn acquire(&self) -> LockGuard<'_, T> {
+        if self.is_held.replace(true) {
+            self.waiters
+                .turn(|| self.release(), || self.describe())
+                .await;
+        }
+        self.guard()
+    }
+
+    /// Holds the lock until the guard is dropped, if nobody does.
+    pub fn try_acquire(&self) -> Option<LockGuard<'_, T>> {
+        (!self.is_held.replace(true)).then(|| self.guard())
+    }
+
+    /// Returns whether somebody holds the lock, or has been given it just now.
+    #[doc(alias = "locked")]
+    pub fn is_held(&self) -> bool {
+        self.is_held.get()
+    }
+
+    fn guard(&self) -> LockGuard<'_, T> {
+        self.holder
+            .set(Core::try_current().and_then(|core| core.running.get()));
+        LockGuard {
+            lock: self,
+            value: Some(self.value.borrow_mut()),
+        }
+    }
+
+    /// Hands the lock to the first one in line.
+    fn release(&self) {
+        let is_handed_over = self.waiters.grant_first();
+        self.is_held.set(is_handed_over);
+    }
+
+    fn describe(&self) -> String {
+        let task = |id| Core::try_current().and_then(|core| core.tasks.get(id));
+        let holder = match self.holder.get().and_then(task) {
+            Some(holder) => format!(" and held by {holder}"),
+            None => String::new(),
+        };
+        format!("Lock::acquire, of the lock made at {}{holder}", self.origin)
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: fmt::Debug + ?Sized> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut form = f.debug_struct("Lock");
+        if let Ok(value) = self.value.try_borrow() {
+            form.field("value", &&*value);
+        }
+        form.field("is_held", &self.is_held())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The value of a lock, for as long as it is held.
+#[must_use = "the lock is given back when this is dropped"]
+pub struct LockGuard<'l, T: ?Sized> {
+    lock: &'l Lock<T>,
+    /// There until the guard is dropped.
+    value: Option<RefMut<'l, T>>,
+}
+
+impl<T: ?Sized> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("the guard has not been dropped")
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("the guard has not been dropped")
+    }
+}
+
+impl<T: ?Sized> Drop for LockGuard<'_, T> {
+    fn drop(&mut self) {
+        // The value first: whoever is woken might take it at once.
+        drop(self.value.take());
+        self.lock.release();
+    }
+}
+
+impl<T: fmt::Debug + ?Sized> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,46 @@
+//! The face for Rust programs: tasks, and what they await.
+//!
+//! ```text
+//!   spawn ──▶ Task ──step──▶ its future ──poll──▶ Sleep, Queue::get, JoinHandle, …
+//!              ▲                                     │ Pending: leaves a TaskWaker with a timer,
+//!              │                                     ▼ a list of waiters or another task
+//!         ready queue ◀──────────── wake ──────────────
+//! ```
+//!
+//! Tasks, timers and letters from other threads are the jobs that this face has a
+//! [`Dispatcher`](crate::Dispatcher) run (`runtime.rs`). A task's cell (`task/cell.rs`) is one
+//! allocation; everything else is built of it in safe Rust, and never leaves its thread.
+
+mod deadlock;
+mod error;
+mod event;
+mod external;
+mod gather;
+mod instant;
+mod lock;
+mod queue;
+mod runner;
+mod runtime;
+mod sleep;
+mod task;
+mod timeout;
+mod waiters;
+mod yield_now;
+
+pub use deadlock::{Blocked, Deadlock};
+pub use error::Error;
+pub use event::Event;
+pub use external::{ExternalWork, external_work};
+pub use gather::{Gather, gather};
+pub use instant::{Instant, now};
+pub use lock::{Lock, LockGuard};
+pub use queue::{Queue, Refused};
+pub use runner::{Runner, run};
+pub use runtime::spawn;
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use task::JoinHandle;
+pub use timeout::{Timeout, timeout};
+pub use yield_now::{YieldNow, yield_now};
+
+#[doc(hidden)]
+pub use gather::Child;

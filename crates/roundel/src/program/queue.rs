@@ -1,0 +1,314 @@
+//! A queue between tasks, which can also wait until all that was in it is done.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::Location;
+
+use super::error::Error;
+use super::waiters::Waiters;
+
+/// A queue between tasks, first in, first out.
+///
+/// Tasks share it by reference, usually in an [`Rc`](std::rc::Rc). Getters are served first come,
+/// first served, and so are putters: an item or a room that a task has been woken for is its own.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use roundel::{Queue, spawn};
+///
+/// roundel::run(async {
+///     let queue = Rc::new(Queue::bounded(1));
+///     let producer = spawn({
+///         let queue = Rc::clone(&queue);
+///         async move {
+///             for number in 1..=3 {
+///                 queue.put(number).await.unwrap();
+///             }
+///             queue.shutdown();
+///         }
+///     });
+///     let mut sum = 0;
+///     while let Ok(number) = queue.get().await {
+///         sum += number;
+///         queue.task_done();
+///     }
+///     assert_eq!(sum, 6);
+/// });
+/// ```
+///
+/// Source: `asyncio.Queue` (3.13).
+pub struct Queue<T> {
+    items: RefCell<VecDeque<T>>,
+    limit: usize,
+    /// How many items have been put for which nobody has said that they are done.
+    unfinished: Cell<usize>,
+    is_shut_down: Cell<bool>,
+    /// Each turn granted here stands for an item.
+    getters: Waiters,
+    /// Each turn granted here stands for room for an item.
+    putters: Waiters,
+    joiners: Waiters,
+    origin: &'static Location<'static>,
+}
+
+impl<T> Queue<T> {
+    /// Makes a queue without a limit.
+    #[track_caller]
+    pub fn unbounded() -> Self {
+        Self::bounded(usize::MAX)
+    }
+
+    /// Makes a queue for at most `limit` items.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `limit` is 0. Differs: to asyncio this is no limit.
+    #[track_caller]
+    pub fn bounded(limit: usize) -> Self {
+        assert!(limit > 0, "a queue must have room for an item");
+        Self {
+            items: RefCell::default(),
+            limit,
+            unfinished: Cell::new(0),
+            is_shut_down: Cell::new(false),
+            getters: Waiters::default(),
+            putters: Waiters::default(),
+            joiners: Waiters::default(),
+            origin: Location::caller(),
+        }
+    }
+
+    /// Puts an item at the back, waiting until there is room.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back with [`Error::QueueShutDown`] once the queue is shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// The item is either in the queue or dropped with the future, and room is never lost: a
+    /// cancelled putter passes its turn on.
+    pub async fn put(&self, item: T) -> Result<(), Refused<T>> {
+        if !self.is_shut_down() && self.is_full() {
+            self.putters
+                .turn(|| self.grant_room(), || self.describe("put"))
+                .await;
+        }
+        if self.is_shut_down() {
+            return Err(Refused {
+                item,
+                error: Error::QueueShutDown,
+            });
+        }
+        self.add(item);
+        Ok(())
+    }
+
+    /// Puts an item at the back, if there is room.
+    ///
+    /// # Errors
+    ///
+    /// Gives the item back with [`Error::QueueFull`] if there is none, and with
+    /// [`Error::QueueShutDown`] once the queue is shut down.
+    #[doc(alias = "put_nowait")]
+    pub fn try_put(&self, item: T) -> Result<(), Refused<T>> {
+        if self.is_shut_down() {
+            return Err(Refused {
+                item,
+                error: Error::QueueShutDown,
+            });
+        }
+        if self.is_full() {
+            return Err(Refused {
+                item,
+                error: Error::QueueFull,
+            });
+        }
+        self.add(item);
+        Ok(())
+    }
+
+    /// Removes and returns the next item, waiting until there is one.
+    ///
+    /// # Errors
+    ///
+    /// Gives [`Error::QueueShutDown`] once the queue is shut down and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// No item is lost: a cancelled getter passes its turn on.
+    pub async fn get(&self) -> Result<T, Error> {
+        let mut is_served = !self.is_empty();
+        if !is_served && !self.is_shut_down() {
+            let describe = || self.describe("get");
+            is_served = self.getters.turn(|| self.grant_item(), describe).await;
+        }
+        let item = if is_served { self.take() } else { None };
+        item.ok_or(Error::QueueShutDown)
+    }
+
+    /// Removes and returns the next item, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Gives [`Error::QueueEmpty`] if there is none, and [`Error::QueueShutDown`] if there will
+    /// never be one.
+    #[doc(alias = "get_nowait")]
+    pub fn try_get(&self) -> Result<T, Error> {
+        let next = if self.is_empty() { None } else { self.take() };
+        next.ok_or_else(|| {
+            if self.is_shut_down() {
+                Error::QueueShutDown
+            } else {
+                Error::QueueEmpty
+            }
+        })
+    }
+
+    /// Says that an item which has been got is done.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it has been called as often as items have been put.
+    pub fn task_done(&self) {
+        let unfinished = self.unfinished.get().checked_sub(1);
+        self.unfinished
+            .set(unfinished.expect("task_done() called too many times"));
+        self.finish();
+    }
+
+    /// Waits until all items that have been put are done.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost, as everybody who waits is woken.
+    pub async fn join(&self) {
+        if self.unfinished.get() > 0 {
+            self.joiners.turn(|| (), || self.describe("join")).await;
+        }
+    }
+
+    /// Lets nobody put any more, and nobody get once the queue is empty.
+    pub fn shutdown(&self) {
+        self.is_shut_down.set(true);
+        self.putters.release_all();
+        self.getters.release_all();
+    }
+
+    /// Lets nobody put or get any more, and returns what has been left, which counts as done.
+    #[doc(alias = "shutdown")]
+    pub fn shutdown_now(&self) -> VecDeque<T> {
+        let items = self.items.take();
+        self.unfinished
+            .set(self.unfinished.get().saturating_sub(items.len()));
+        self.shutdown();
+        self.finish();
+        items
+    }
+
+    /// Returns whether the queue has been shut down.
+    pub fn is_shut_down(&self) -> bool {
+        self.is_shut_down.get()
+    }
+
+    /// Returns how many items there are to be got.
+    ///
+    /// Those that belong to a getter which has been woken for them do not count any more, neither
+    /// here nor towards the limit.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.items
+            .borrow()
+            .len()
+            .saturating_sub(self.getters.granted())
+    }
+
+    /// Returns whether [`try_get`](Self::try_get) would find nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether [`try_put`](Self::try_put) would find no room.
+    pub fn is_full(&self) -> bool {
+        self.len() + self.putters.granted() >= self.limit
+    }
+
+    /// Returns how many items there is room for; `usize::MAX` if there is no limit.
+    #[doc(alias = "maxsize")]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    fn add(&self, item: T) {
+        self.items.borrow_mut().push_back(item);
+        self.unfinished.set(self.unfinished.get() + 1);
+        self.grant_item();
+    }
+
+    fn take(&self) -> Option<T> {
+        let item = self.items.borrow_mut().pop_front();
+        self.grant_room();
+        item
+    }
+
+    /// Promises an item to the first getter, if there is one that is promised to nobody.
+    fn grant_item(&self) {
+        if !self.is_empty() {
+            self.getters.grant_first();
+        }
+    }
+
+    /// Promises room to the first putter, if there is some that is promised to nobody.
+    fn grant_room(&self) {
+        if !self.is_full() {
+            self.putters.grant_first();
+        }
+    }
+
+    fn finish(&self) {
+        if self.unfinished.get() == 0 {
+            self.joiners.release_all();
+        }
+    }
+
+    fn describe(&self, method: &str) -> String {
+        format!("Queue::{method}, of the queue made at {}", self.origin)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("items", &self.items.borrow())
+            .field("limit", &self.limit)
+            .field("unfinished", &self.unfinished.get())
+            .field("is_shut_down", &self.is_shut_down())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An item that a queue would not take, and why.
+#[derive(Debug)]
+pub struct Refused<T> {
+    /// The item, which is the caller's again.
+    pub item: T,
+    /// The reason.
+    pub error: Error,
+}
+
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for Refused<T> {}
+
+impl<T> From<Refused<T>> for Error {
+    fn from(refused: Refused<T>) -> Self {
+        refused.error
+    }
+}

@@ -1,0 +1,195 @@
+//! Running a program to its end.
+
+use std::fmt;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::panic::{Location, resume_unwind};
+use std::rc::Rc;
+
+use super::deadlock::Deadlock;
+use super::error::Error;
+use super::runtime::{Core, Entry};
+use super::task::Task;
+use crate::dispatcher::{Clock, Host, Order};
+
+/// Runs `main` to its end, on a real clock, and gives what it comes to.
+///
+/// Tasks that `main` has spawned and not awaited are dropped then.
+///
+/// # Panics
+///
+/// Panics if this thread runs a runtime already, if the operating system refuses the descriptors
+/// that it takes, and as `main` does.
+///
+/// # Examples
+///
+/// ```
+/// let answer = roundel::run(async { 6 * 7 });
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// Source: `asyncio.run`.
+#[track_caller]
+pub fn run<F>(main: F) -> F::Output
+where
+    F: Future + 'static,
+{
+    let outcome = Runner::new(Clock::monotonic(), Order::Fifo).and_then(|mut runner| {
+        runner.detect_deadlocks(false);
+        runner.run(main)
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A runtime: runs one program after the other, on a clock and in an order of choice.
+///
+/// Tasks that have been spawned go on in the next run. They are dropped with the runner.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Runner, gather, now, sleep};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Seeded(42))?;
+/// runner.run(async {
+///     let began = now();
+///     gather!(sleep(Duration::from_secs(60)), sleep(Duration::from_secs(40))).await;
+///     assert_eq!(now() - began, Duration::from_secs(60));
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
+///
+/// Source: `asyncio.Runner`.
+pub struct Runner {
+    core: Rc<Core>,
+    detects_deadlocks: bool,
+}
+
+impl Runner {
+    /// Makes a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Gives [`Error::Io`] if the operating system refuses the descriptors that it takes.
+    pub fn new(clock: Clock, order: Order) -> Result<Self, Error> {
+        let detects_deadlocks = clock.is_virtual();
+        Ok(Self {
+            core: Core::new(clock, order)?,
+            detects_deadlocks,
+        })
+    }
+
+    /// Says whether a run in which nothing can happen any more ends with an error, or waits.
+    ///
+    /// That is so on a virtual clock, and not so on a real one, unless this is called. Work in
+    /// threads that will wake a task has to be declared then: see
+    /// [`external_work`](crate::external_work).
+    pub fn detect_deadlocks(&mut self, yes: bool) {
+        self.detects_deadlocks = yes;
+    }
+
+    /// Runs `main` to its end, and gives what it comes to.
+    ///
+    /// # Errors
+    ///
+    /// Gives [`Error::Deadlock`] if nothing can happen any more, and [`Error::Io`] if the
+    /// operating system fails. `main` is dropped then.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this thread runs a runtime already, and as `main` does.
+    #[track_caller]
+    pub fn run<F>(&mut self, main: F) -> Result<F::Output, Error>
+    where
+        F: Future + 'static,
+    {
+        assert!(
+            Core::try_current().is_none(),
+            "this thread runs a runtime already: await or spawn the future instead"
+        );
+        let _entered = self.core.enter();
+        let (task, main) = Task::new(&self.core, main, Location::caller());
+        let main = main.named("main");
+        task.clone().wake();
+        if let Err(error) = self.run_until_ended(&task) {
+            task.abandon();
+            return Err(error);
+        }
+        match main.take_outcome() {
+            Err(Error::Panicked(payload)) => resume_unwind(payload),
+            outcome => outcome,
+        }
+    }
+
+    fn run_until_ended(&self, main: &Task) -> Result<(), Error> {
+        let core = &*self.core;
+        let mut host = Stepper {
+            core,
+            main,
+            detects_deadlocks: self.detects_deadlocks,
+        };
+        while !main.has_ended() {
+            let flow = core.dispatcher.run_once(&mut host, true)?;
+            if flow.is_break()
+                && !main.has_ended()
+                && let Some(deadlock) = Deadlock::find(core)
+            {
+                return Err(Error::Deadlock(deadlock));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _entered = self.core.enter();
+        self.core.close();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("dispatcher", &self.core.dispatcher)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Does what the dispatcher has for this face to do.
+struct Stepper<'r> {
+    core: &'r Core,
+    main: &'r Task,
+    detects_deadlocks: bool,
+}
+
+impl Host<Entry> for Stepper<'_> {
+    /// There is nothing to be done before and after a wait, so none is spared.
+    const LOOKS_BEFORE_BLOCKING: bool = false;
+
+    #[inline]
+    fn run(&mut self, job: Entry) -> ControlFlow<()> {
+        match job {
+            Entry::Step(task) => task.step(self.core),
+            Entry::Timer(timer) => timer.fire(),
+            Entry::Woken(id) => {
+                if let Some(task) = self.core.tasks.get(id) {
+                    task.step_if_idle(self.core);
+                }
+            }
+        }
+        if self.main.has_ended() {
+            Break(())
+        } else {
+            Continue(())
+        }
+    }
+
+    fn idle(&mut self) -> ControlFlow<()> {
+        if self.detects_deadlocks {
+            Break(())
+        } else {
+            Continue(())
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What one has in hand of a task.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::cell::OutcomeRef;
+use super::waker::TaskWaker;
+use crate::program::deadlock::note;
+use crate::program::error::Error;
+
+/// A task that has been spawned: a future of what it will come to.
+///
+/// To drop it is to let the task go on by itself.
+///
+/// # Errors
+///
+/// Awaiting it gives [`Error::Cancelled`] if the task has been cancelled, and [`Error::Panicked`],
+/// with the panic's payload, if it has panicked.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Error, spawn};
+///
+/// roundel::run(async {
+///     let task = spawn(async { panic!("no way") });
+///     assert!(matches!(task.await, Err(Error::Panicked(_))));
+/// });
+/// ```
+pub struct JoinHandle<T> {
+    task: OutcomeRef<T>,
+}
+
+impl<T> JoinHandle<T> {
+    pub(super) fn new(task: OutcomeRef<T>) -> Self {
+        Self { task }
+    }
+
+    /// Gives the task a name, which is used in reports.
+    #[must_use = "dropping the handle lets the task go on by itself"]
+    pub fn named(self, name: impl Into<Box<str>>) -> Self {
+        self.task.label.set(name.into());
+        self
+    }
+
+    /// Returns the task's name or, if it has none, where it was spawned.
+    pub fn name(&self) -> String {
+        self.task.label.to_string()
+    }
+
+    /// Has the task end without being polled again, and returns whether it had not ended yet.
+    ///
+    /// Its future is dropped in the next turn, or after the present poll if the task cancels
+    /// itself: not within this call, so that whatever is dropped finds nobody in the middle of
+    /// something. A future that is ready in that very poll counts as finished.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Event, spawn};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { Event::new().wait().await });
+    ///     assert!(task.cancel());
+    ///     assert!(matches!(task.await, Err(Error::Cancelled)));
+    /// });
+    /// ```
+    pub fn cancel(&self) -> bool {
+        let task = self.task.core.tasks.get(self.task.id);
+        task.map(super::Task::cancel).is_some()
+    }
+
+    /// Takes what the task has come to, when it has ended.
+    pub(crate) fn take_outcome(&self) -> Result<T, Error> {
+        self.task.take()
+    }
+
+    /// Returns whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.task.has_ended.get()
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.is_finished() {
+            return Poll::Ready(self.task.take());
+        }
+        let replaced = self.task.joiner.replace(Some(TaskWaker::of(cx)));
+        drop(replaced);
+        note(|| format!("the end of {}", self.task.label));
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        drop(self.task.joiner.take());
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let finished = self.is_finished();
+        let mut form = f.debug_struct("JoinHandle");
+        form.field("task", &self.name())
+            .field("finished", &finished)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! Waiting no longer than so long.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use super::error::Error;
+use super::sleep::{Sleep, sleep};
+
+/// Awaits `future`, but only for so long, counted from when this is first polled.
+///
+/// The future is polled before the clock is read, so that what is ready at once is never late, not
+/// even with no time at all. What was too late is dropped together with the result of this
+/// function.
+///
+/// # Errors
+///
+/// Gives [`Error::Timeout`] if the time was up before the future was ready.
+///
+/// # Cancel safety
+///
+/// That of `future`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Error, Event, Order, Runner, timeout};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let never = Event::new();
+///     let outcome = timeout(Duration::from_secs(60), never.wait()).await;
+///     assert!(matches!(outcome, Err(Error::Timeout)));
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Source: `asyncio.wait_for`.
+pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
+    Timeout {
+        future: future.into_future(),
+        sleep: sleep(duration),
+    }
+}
+
+pin_project! {
+    /// A future that is ready when another one is, or when its time is up: see [`timeout`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        sleep: Sleep,
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.future.poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        Pin::new(this.sleep).poll(cx).map(|()| Err(Error::Timeout))
+    }
+}

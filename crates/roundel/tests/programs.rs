@@ -1,0 +1,71 @@
+//! The example programs, on the virtual clock: what they print, to the line.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// Runs an example, which `cargo test` has built beside the tests.
+fn run(example: &str, arguments: &[&str]) -> Output {
+    let mut path: PathBuf = std::env::current_exe().expect("a program in a file");
+    path.pop();
+    path.pop();
+    path.push("examples");
+    path.push(example);
+    let output = Command::new(&path)
+        .args(arguments)
+        .arg("--virtual-time")
+        .output();
+    output.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Checks what an example prints, first come, first served and under many seeds.
+fn check(example: &str, expected: &[String]) {
+    let seeds: Vec<String> = (0..20).map(|seed| seed.to_string()).collect();
+    let orders = seeds.iter().map(|seed| vec!["--order", seed]);
+    for arguments in orders.chain([vec![]]) {
+        let output = run(example, &arguments);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<_> = printed.lines().collect();
+        assert_eq!(lines, expected, "{example} {arguments:?}");
+        assert!(output.status.success());
+    }
+}
+
+fn ten_rounds() -> Vec<String> {
+    let rounds = (1..=10).map(|number| format!("Round {number}"));
+    rounds.chain(["[End of input]".to_owned()]).collect()
+}
+
+#[test]
+fn a_producer_and_a_consumer_share_a_queue() {
+    check("queue", &ten_rounds());
+}
+
+#[test]
+fn the_consumer_sets_the_pace() {
+    check("pace", &ten_rounds());
+}
+
+#[test]
+fn the_consumer_goes_round_three_producers() {
+    let rounds = (1..=5).flat_map(|number| ["a", "b", "c"].map(|name| (name, number)));
+    let rounds = rounds.map(|(name, number)| format!("Round {name}{number}"));
+    check(
+        "iteration",
+        &rounds
+            .chain(["[End of input]".to_owned()])
+            .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn awaiting_one_after_the_other_is_reported_as_a_deadlock() {
+    let output = run("queue", &["--sequential"]);
+    assert!(!output.status.success());
+    assert!(output.stdout.is_empty());
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(report.starts_with("deadlock:"), "{report}");
+    assert!(
+        report.contains("main awaits Queue::put, of the queue made at"),
+        "{report}"
+    );
+}
