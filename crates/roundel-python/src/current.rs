@@ -85,7 +85,7 @@ impl Obj<EventLoop> {
     pub(crate) fn clear_current(&self) -> Result<()> {
         if self.current.is_set() {
             self.current.set(None);
-            swap(self.as_any(), None)?;
+            erase(self.as_any())?;
         }
         Ok(())
     }
@@ -95,6 +95,17 @@ impl Obj<EventLoop> {
 #[inline]
 fn write(event_loop: &Object, task: &Object) -> Result<()> {
     names().current_tasks.dict_set(event_loop, task)
+}
+
+#[cfg(not(Py_3_14))]
+#[inline]
+fn erase(event_loop: &Object) -> Result<()> {
+    names().current_tasks.dict_remove(event_loop)
+}
+
+#[cfg(Py_3_14)]
+fn erase(event_loop: &Object) -> Result<()> {
+    swap(event_loop, None).map(drop)
 }
 
 #[cfg(Py_3_14)]

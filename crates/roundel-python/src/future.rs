@@ -78,6 +78,16 @@ impl Future {
         Ok(future)
     }
 
+    /// Makes it pending, also once more.
+    pub(crate) fn reset(&self) {
+        self.state.set(State::Pending);
+        self.log_traceback.set(false);
+        self.blocking.set(false);
+        self.outcome.set(None);
+        drop(self.callback.take());
+        drop(self.rare.take());
+    }
+
     /// Makes it a future of `event_loop`.
     #[inline]
     pub(crate) fn attach(&self, event_loop: &LoopRef) -> Result<()> {
@@ -95,6 +105,7 @@ impl Future {
             .required(0)
             .positional(0);
         let [event_loop] = SIGNATURE.bind(args)?;
+        this.reset();
         this.attach(&loop_or_current(event_loop)?)
     }
 

@@ -31,13 +31,15 @@ pub(crate) struct Handle {
 pub(crate) struct TimerHandle {
     /// When, in seconds of the loop's clock.
     when: Cell<f64>,
+    /// The time as it was given, if that was no float.
+    given: Slot,
     /// The loop has it among its timers.
     scheduled: Cell<bool>,
 }
 
 impl Handle {
     /// A handle for `callback(*arguments)` in `context`, the current one if none is given.
-    #[inline]
+    #[inline(always)]
     fn prepare(
         event_loop: &Obj<EventLoop>,
         callback: &Object,
@@ -106,7 +108,7 @@ impl Handle {
             }));
         self.event_loop.set(Some(event_loop.clone()));
         self.callback.set(callback.cloned());
-        self.arguments.set(Some(Tuple::of(&arguments.to_vec()?)?));
+        self.arguments.set(Some(Tuple::from(arguments)?));
         if LoopRef::of(event_loop).is_debug()? {
             self.source_traceback
                 .set(Some(crate::future::source_traceback()?));
@@ -160,8 +162,19 @@ impl Handle {
     /// The callback and its arguments, for messages.
     pub(crate) fn describe_callback(&self) -> Result<String> {
         let callback = self.callback.get().unwrap_or_else(none);
-        let source = &names().format_callback_source;
-        Str::of(&source.call([&callback, &self.arguments_tuple()?])?)
+        let args = [callback, self.arguments_tuple()?];
+        let describe = &names().format_callback_source;
+        if describe.attr(&names().__kwdefaults__)?.is_none() {
+            return Str::of(&describe.call_slice(&args)?);
+        }
+        // Newer versions show the arguments in debug mode only.
+        let debug = match self.event_loop.get() {
+            Some(event_loop) => LoopRef::of(&event_loop).is_debug()?,
+            None => false,
+        };
+        let [callback, arguments] = args;
+        let args = [callback, arguments, debug.into_object()?];
+        Str::of(&describe.call_keywords(&args, &names().kw_debug)?)
     }
 
     /// The arguments as a tuple.
@@ -232,10 +245,7 @@ impl Obj<Handle> {
             parts.push(String::from("cancelled"));
         }
         if let Some(timer) = timer {
-            parts.push(format!(
-                "when={}",
-                Str::of(&timer.when.get().into_object()?)?
-            ));
+            parts.push(format!("when={}", Str::of(&TimerHandle::when(timer)?)?));
         }
         if self.callback.is_set() {
             parts.push(self.describe_callback()?);
@@ -335,6 +345,7 @@ impl TimerHandle {
         let handle = Handle::prepare(event_loop, callback, arguments, context)?;
         let timer = Self {
             when: Cell::new(when),
+            given: Slot::empty(),
             scheduled: Cell::new(true),
         };
         Ok(Obj::create_chain(Chain {
@@ -362,7 +373,15 @@ impl TimerHandle {
             return Ok(());
         };
         this.when.set(Float::of(when)?);
+        this.given.set(when.is_int().then(|| when.clone()));
         this.base().fill(callback, arguments, event_loop, context)
+    }
+
+    /// The time, as it was given.
+    fn when(this: &Obj<Self>) -> Result<Object> {
+        this.given
+            .get()
+            .map_or_else(|| this.when.get().into_object(), Ok)
     }
 
     /// Tells the loop that this need not fire.
@@ -420,22 +439,26 @@ impl HotType for TimerHandle {
             .doc(c"TimerHandle(when, callback, args, loop, context=None)\n--\n\nA callback scheduled by call_later() or call_at() (asyncio.TimerHandle).")
             .init(Self::init)
             .compare(Self::compare)
-            .hash(|this: &Obj<Self>| this.when.get().into_object()?.hash())
+            .hash(|this: &Obj<Self>| Self::when(this)?.hash())
             .method0(
                 c"when",
                 c"when($self, /)\n--\n\nReturn the time of the callback, in seconds of loop.time().",
-                |this| this.when.get(),
+                Self::when,
             )
             .getter(c"__class__", |this: &Obj<Self>| {
                 if this.is_exact() { names().timer_handle.clone() } else { this.as_any().type_of() }
             })
-            .getter(c"_when", |this| this.when.get())
+            .getter(c"_when", Self::when)
             .getter(c"_scheduled", |this| this.scheduled.get());
     }
 
-    fn traverse(&self, _visit: &mut Visit) {}
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.given);
+    }
 
-    fn clear(&self) {}
+    fn clear(&self) {
+        self.given.set(None);
+    }
 }
 
 /// The arguments of `call_soon(callback, *args, context=None)` and its like.

@@ -17,6 +17,8 @@ macro_rules! names {
             pub(crate) kw_context: Object,
             /// `("msg",)`, the keywords of a call.
             pub(crate) kw_msg: Object,
+            /// `("debug",)`, the keywords of a call.
+            pub(crate) kw_debug: Object,
             /// Where the interpreter keeps the current task of each loop: a dictionary, or from 3.14 on a
             /// function that changes it.
             pub(crate) current_tasks: Object,
@@ -30,6 +32,7 @@ macro_rules! names {
                 Ok(Self {
                     kw_context: Tuple::of(&[string("context")?])?,
                     kw_msg: Tuple::of(&[string("msg")?])?,
+                    kw_debug: Tuple::of(&[string("debug")?])?,
                     create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
                         .attr(&string("create_task")?)?,
                     current_tasks: import(
@@ -54,7 +57,7 @@ names! {
         _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
         _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _init _get _put _wakeup _step _wake _loop is_running logger _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
+        _init _get _put _wakeup _step _wake _loop is_running logger __kwdefaults__ _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",

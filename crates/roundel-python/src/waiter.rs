@@ -10,6 +10,7 @@
 
 use std::cell::Cell;
 
+use crate::event_loop::EventLoop;
 use crate::future::{cancel_args, cancelled_error};
 use crate::future_iterator::thrown;
 use crate::hot::{
@@ -91,6 +92,16 @@ struct Guest {
     context: Object,
 }
 
+/// What few waiters need.
+#[derive(Default)]
+struct Rare {
+    guests: Vec<Guest>,
+    /// The loop that it waits in, as guests ask for it.
+    event_loop: Option<Object>,
+    /// What `cancel()` was given to say.
+    message: Option<Object>,
+}
+
 /// An awaitable operation on a queue, lock, event …, or of the clock.
 pub(crate) struct Waiter {
     operation: &'static Operation,
@@ -98,10 +109,7 @@ pub(crate) struct Waiter {
     item: Slot,
     /// The task that is stepped by waking this.
     task: Slot<Task>,
-    guests: Cell<Vec<Guest>>,
-    /// The loop in which it parked, if that is not ours, or somebody asked for it.
-    event_loop: Slot,
-    message: Slot,
+    rare: Cell<Option<Box<Rare>>>,
     /// A number for the operation: a delay, a count.
     number: Cell<f64>,
     state: Cell<State>,
@@ -113,7 +121,7 @@ pub(crate) struct Waiter {
 /// For the operations.
 impl Waiter {
     /// A waiter for `operation` on `owner`, if there is one, with an item and a number that the operation uses.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn create(
         operation: &'static Operation,
         owner: Option<Object>,
@@ -125,9 +133,7 @@ impl Waiter {
             owner: Slot::new(owner),
             item: Slot::new(item),
             task: Slot::empty(),
-            guests: Cell::default(),
-            event_loop: Slot::empty(),
-            message: Slot::empty(),
+            rare: Cell::new(None),
             number: Cell::new(number),
             state: Cell::new(State::New),
             blocking: Cell::new(false),
@@ -136,7 +142,7 @@ impl Waiter {
     }
 
     /// A waiter for `operation` on `owner`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn on<T: HotType>(operation: &'static Operation, owner: &Obj<T>) -> Obj<Self> {
         Self::create(operation, Some(owner.as_any().clone()), None, 0.0)
     }
@@ -154,6 +160,19 @@ impl Waiter {
     /// The item of the operation.
     pub(crate) fn item(&self) -> Option<Object> {
         self.item.get()
+    }
+
+    /// Changes what it waits on.
+    pub(crate) fn set_owner(&self, owner: Option<Object>) {
+        self.owner.set(owner);
+    }
+
+    /// Reads and changes what few waiters have. `change` must not run Python code.
+    fn rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
     }
 
     /// Changes the item of the operation.
@@ -205,7 +224,9 @@ impl Waiter {
             return Ok(false);
         }
         this.state.set(State::Cancelled);
-        this.message.set(message.cloned());
+        if let Some(message) = message {
+            this.rare(|rare| rare.message = Some(message.clone()));
+        }
         Self::unlink(this);
         (this.operation.abandon)(this, false)?;
         this.notify(this)?;
@@ -223,7 +244,22 @@ impl Waiter {
         if let Some(task) = self.task.take() {
             return Task::schedule_step(&task);
         }
-        for guest in self.guests.take() {
+        let Some(rare) = self.rare.take() else {
+            return Ok(());
+        };
+        let Rare {
+            guests,
+            event_loop,
+            message,
+        } = *rare;
+        if event_loop.is_some() || message.is_some() {
+            self.rare.set(Some(Box::new(Rare {
+                guests: Vec::new(),
+                event_loop,
+                message,
+            })));
+        }
+        for guest in guests {
             guest.event_loop.call_soon(
                 &guest.callback,
                 &[this.as_any().clone()],
@@ -277,7 +313,8 @@ impl Waiter {
     #[cold]
     fn cancelled(&self) -> Sent {
         self.state.set(State::Done);
-        match cancelled_error(self.message.take().as_ref()) {
+        let message = self.rare.take().and_then(|rare| rare.message);
+        match cancelled_error(message.as_ref()) {
             Ok(error) => Sent::Raised(Raised::throw(&error)),
             Err(raised) => Sent::Raised(raised),
         }
@@ -310,11 +347,11 @@ impl Waiter {
 impl Waiter {
     /// The loop that it parked in.
     fn loop_ref(&self) -> Result<LoopRef> {
-        if let Some(event_loop) = self.event_loop.get() {
+        if let Some(event_loop) = self.rare(|rare| rare.event_loop.clone()) {
             return Ok(LoopRef::of(&event_loop));
         }
         let event_loop = LoopRef::running()?;
-        self.event_loop.set(Some(event_loop.object().clone()));
+        self.rare(|rare| rare.event_loop = Some(event_loop.object().clone()));
         Ok(event_loop)
     }
 
@@ -333,27 +370,28 @@ impl Waiter {
         if !this.is_parked() {
             return event_loop.call_soon(callback, &[this.as_any().clone()], &context);
         }
-        let mut guests = this.guests.take();
-        guests.push(Guest {
+        let guest = Guest {
             event_loop,
             callback: callback.clone(),
             context,
-        });
-        this.guests.set(guests);
+        };
+        this.rare(|rare| rare.guests.push(guest));
         Ok(())
     }
 
     fn remove_done_callback(this: &Obj<Self>, callback: &Object) -> Result<usize> {
         let (mut kept, mut removed) = (Vec::new(), 0);
-        for guest in this.guests.take() {
+        for guest in this.rare(|rare| std::mem::take(&mut rare.guests)) {
             if guest.callback.equals(callback)? {
                 removed += 1;
             } else {
                 kept.push(guest);
             }
         }
-        kept.extend(this.guests.take());
-        this.guests.set(kept);
+        this.rare(|rare| {
+            kept.append(&mut rare.guests);
+            rare.guests = kept;
+        });
         Ok(removed)
     }
 
@@ -432,22 +470,23 @@ impl HotType for Waiter {
         visit.slot(&self.owner);
         visit.slot(&self.item);
         visit.slot(&self.task);
-        visit.slot(&self.event_loop);
-        visit.slot(&self.message);
-        let guests = self.guests.take();
-        for guest in &guests {
+        let Some(rare) = self.rare.take() else { return };
+        for guest in &rare.guests {
             visit.object(guest.event_loop.object());
             visit.object(&guest.callback);
             visit.object(&guest.context);
         }
-        self.guests.set(guests);
+        [&rare.event_loop, &rare.message]
+            .into_iter()
+            .flatten()
+            .for_each(|held| visit.object(held));
+        self.rare.set(Some(rare));
     }
 
     fn clear(&self) {
         self.item.set(None);
         self.task.set(None);
-        drop(self.guests.take());
-        self.event_loop.set(None);
+        drop(self.rare.take());
     }
 
     fn wants_finalizer(this: &Obj<Self>) -> bool {
@@ -550,11 +589,11 @@ impl Waiter {
         name.rsplit_once('.').map_or(name, |(_, method)| method)
     }
 
-    /// Has the loop wake it after so many seconds.
+    /// Has the loop wake it after so many seconds. Its owner is the loop from then on, or a foreign loop's timer.
     pub(crate) fn wake_later(this: &Obj<Self>, event_loop: &LoopRef, delay: f64) -> Result<()> {
-        this.event_loop.set(Some(event_loop.object().clone()));
         match event_loop {
             LoopRef::Native(native) => {
+                this.owner.set(Some(native.as_any().clone()));
                 native.schedule_at(native.time()? + delay, Job::Wake(this.clone()))
             }
             LoopRef::Foreign(foreign) => {
@@ -569,12 +608,14 @@ impl Waiter {
 
     /// Takes back what [`wake_later`](Self::wake_later) has arranged.
     pub(crate) fn forget_timer(&self) -> Result<()> {
-        match (self.loop_ref()?, self.owner.get()) {
-            (LoopRef::Native(native), _) => native.timer_cancelled(),
-            (LoopRef::Foreign(_), Some(timer)) => {
-                timer.call_method(&names().cancel, [])?;
+        let Some(owner) = self.owner.get() else {
+            return Ok(());
+        };
+        match owner.downcast::<EventLoop>() {
+            Some(native) => native.timer_cancelled(),
+            None => {
+                owner.call_method(&names().cancel, [])?;
             }
-            (LoopRef::Foreign(_), None) => {}
         }
         Ok(())
     }

@@ -428,10 +428,6 @@ fn declare_attributes(class: &mut Class<EventLoop>) {
                 thread => usize::try_from(thread).unwrap_or(usize::MAX).into_object(),
             }
         })
-        // The notifier.
-        .getter(c"_internal_fds", |this: &Obj<EventLoop>| {
-            i64::from(!this.closed.get())
-        })
         .getter(c"_virtual", |this: &Obj<EventLoop>| this.virtual_time.get())
         .getter(c"_clock_resolution", |_: &Obj<EventLoop>| 1e-9)
         .getter(c"_current_handle", |this: &Obj<EventLoop>| {

@@ -229,7 +229,10 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
         .method0(
             c"_run_once",
             c"_run_once($self, /)\n--\n\nRun one turn.",
-            |this: &Obj<EventLoop>| this.turn(this),
+            |this: &Obj<EventLoop>| {
+                this.turn(this)?;
+                this.clear_current()
+            },
         )
         .getter(c"_ready", EventLoop::ready);
 }

@@ -181,7 +181,7 @@ impl<const N: usize> Signature<N> {
     /// The argument of each parameter.
     ///
     /// Raises `TypeError` in the words of a Python function.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bind<'a>(&self, args: &Args<'a>) -> Result<[Option<&'a Object>; N]> {
         let given = args.positional;
         if given.len() > self.positional && !self.variadic {
@@ -200,6 +200,7 @@ impl<const N: usize> Signature<N> {
         Ok(bound)
     }
 
+    #[inline(never)]
     fn bind_keywords<'a>(
         &self,
         args: &Args<'a>,

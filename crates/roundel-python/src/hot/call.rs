@@ -209,9 +209,7 @@ impl Object {
 
     /// `list(object)` as a vector.
     pub(crate) fn to_vec(&self) -> Result<Vec<Self>> {
-        // SAFETY: takes any object.
-        let tuple = own(unsafe { ffi::PySequence_Tuple(self.as_ptr()) })?;
-        Ok(Tuple::items(&tuple).to_vec())
+        Ok(Tuple::items(&Tuple::from(self)?).to_vec())
     }
 
     /// `iter(object)`.

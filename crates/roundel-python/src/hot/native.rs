@@ -150,6 +150,7 @@ impl<T: HotType> Layout<T> {
     ///
     /// # Safety
     /// `object` has the memory of a `Layout<T>`, and no value yet.
+    #[inline(always)]
     unsafe fn write(object: *mut PyObject, chain: Chain<T>) {
         let layout: *mut Self = object.cast();
         // SAFETY: as the caller says.
@@ -214,7 +215,7 @@ impl TypeCell {
 
 impl<T: HotType<Base = ()>> Obj<T> {
     /// Makes an object of exactly this type.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn create(value: T) -> Self {
         Self::create_chain(Chain { base: (), value })
     }
@@ -224,7 +225,7 @@ impl<T: HotType> Obj<T> {
     /// Makes an object of exactly this type from its value and those of its ancestors.
     ///
     /// Running out of memory ends the process, as it does everywhere in Rust.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn create_chain(chain: Chain<T>) -> Self {
         let object = match T::cell().reuse() {
             // SAFETY: memory of a dead object of this very type, as the freelist keeps it.
@@ -297,14 +298,19 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     let type_object = unsafe { ffi::Py_TYPE(object) };
     let exact = type_object == T::cell().pointer();
     // A derived class has had its finalizer run by Python already.
-    if exact && T::wants_finalizer(this) {
+    let finalized = exact && T::wants_finalizer(this);
+    if finalized {
         // SAFETY: in `tp_dealloc`, before the object is untracked.
         if unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } < 0 {
             return;
         }
     }
-    // SAFETY: a GC type; harmless when it is not tracked.
-    unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    // SAFETY: a GC type.
+    let tracked = unsafe { ffi::PyObject_GC_IsTracked(object) } != 0;
+    if tracked {
+        // SAFETY: it is tracked.
+        unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    }
     let layout: *mut Layout<T> = object.cast();
     // SAFETY: the value is still whole.
     T::retire_chain(unsafe { &(*layout).chain });
@@ -318,9 +324,11 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     }
     // SAFETY: nobody can reach the object any more; the value is dropped once.
     unsafe { std::ptr::drop_in_place(&raw mut (*layout).chain) };
-    // SAFETY: still the memory of our object. One whose finalizer ran carries a mark that a new object must not have.
-    let reusable = exact && unsafe { ffi::PyObject_GC_IsFinalized(object) } == 0;
-    if !(reusable && T::cell().keep(object, T::FREELIST)) {
+    // An object whose finalizer ran carries a mark that a new one must not have; one that was never tracked
+    // and did not ask for it has none.
+    // SAFETY: still the memory of our object.
+    let marked = (tracked || finalized) && unsafe { ffi::PyObject_GC_IsFinalized(object) } != 0;
+    if !(exact && !marked && T::cell().keep(object, T::FREELIST)) {
         // SAFETY: the type's own way to give the memory back.
         unsafe { free(type_object, object) };
     }

@@ -163,6 +163,12 @@ impl Tuple {
         Ok(tuple)
     }
 
+    /// `object` if it is a tuple, or a tuple of what it gives.
+    pub(crate) fn from(object: &Object) -> Result<Object> {
+        // SAFETY: takes any object; gives a new reference or sets the error indicator.
+        own(unsafe { ffi::PySequence_Tuple(object.as_ptr()) })
+    }
+
     /// The items of a tuple, lent for as long as the tuple is held.
     pub(crate) fn items(tuple: &Object) -> &[Object] {
         // SAFETY: only reads the type.

@@ -114,7 +114,9 @@ impl Task {
         let [coroutine, event_loop, name, context, eager] = SIGNATURE.bind(args)?;
         let coroutine = coroutine.expect("invariant: a required parameter is bound");
         let event_loop = loop_or_current(event_loop)?;
+        this.base().reset();
         this.base().attach(&event_loop)?;
+        Registry::<Self>::forget(&this.link);
         if let Err(raised) = check_coroutine(coroutine) {
             this.log_destroy_pending.set(false);
             return Err(raised);
@@ -364,6 +366,8 @@ impl Task {
             return Ok(());
         }
         self.log_destroy_pending.set(false);
+        // The handler may keep the task, which is pending for ever then, but no longer one to be shown.
+        Registry::<Self>::forget(&self.link);
         let message = "Task was destroyed but it is pending!".into_object()?;
         this.base()
             .report(&[("task", this.as_any()), ("message", &message)])

@@ -12,8 +12,8 @@ use super::tracer::Tracer;
 /// run. What is awaited must not starve, but each asking costs as much as several jobs.
 const JOBS_PER_POLL: usize = 256;
 
-/// What a turn counts at least: no more than sixteen turns pass without asking.
-const LEAST_PER_TURN: usize = JOBS_PER_POLL / 16;
+/// What a turn counts at least: no more than sixty-four turns pass without asking.
+const LEAST_PER_TURN: usize = JOBS_PER_POLL / 64;
 
 /// How long a virtual clock lets descriptors have their say before it jumps.
 const GRACE: Duration = Duration::from_millis(10);
@@ -46,7 +46,7 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// # Cost
     ///
-    /// While jobs are ready, the operating system is entered at every sixteenth turn at most, and
+    /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, and
     /// only if descriptors are watched; the clock is read only if there are timers.
     pub fn run_once<H: Host<J>>(
         &self,
