@@ -12,19 +12,21 @@ import asyncio
 import gc
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    _Task = asyncio.Task[object]
 
-def adopt(native_tasks: Callable[[], Iterator[asyncio.Task[Any]]]) -> None:
+
+def adopt(native_tasks: Callable[[], Iterator[_Task]]) -> None:
     """Has `asyncio.all_tasks()` also yield what `native_tasks` does."""
 
-    class TaskSet(weakref.WeakSet[asyncio.Task[Any]]):
+    class TaskSet(weakref.WeakSet["_Task"]):
         """asyncio's set of foreign tasks, and the native ones."""
 
-        def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        def __iter__(self) -> Iterator[_Task]:
             yield from super().__iter__()
             yield from native_tasks()
 
@@ -33,13 +35,16 @@ def adopt(native_tasks: Callable[[], Iterator[asyncio.Task[Any]]]) -> None:
         tasks.__class__ = TaskSet
 
 
-def _foreign_tasks() -> weakref.WeakSet[asyncio.Task[Any]] | None:
+def _foreign_tasks() -> weakref.WeakSet[_Task] | None:
     """Finds asyncio's set: its name changes, and from 3.14 on it is part of a module's state."""
+    found: weakref.WeakSet[_Task] | None
     if sys.version_info < (3, 12):
-        return asyncio.tasks._all_tasks  # type: ignore[attr-defined, no-any-return]
-    if sys.version_info < (3, 14):
-        return asyncio.tasks._scheduled_tasks  # type: ignore[attr-defined, no-any-return]
-    import _asyncio
+        found = asyncio.tasks._all_tasks  # type: ignore[attr-defined]
+    elif sys.version_info < (3, 14):
+        found = asyncio.tasks._scheduled_tasks  # type: ignore[attr-defined]
+    else:
+        import _asyncio
 
-    sets = (part for part in gc.get_referents(_asyncio) if type(part) is weakref.WeakSet)
-    return next(sets, None)
+        sets = (part for part in gc.get_referents(_asyncio) if type(part) is weakref.WeakSet)
+        found = next(sets, None)
+    return found

@@ -3,7 +3,7 @@
 What runs once per callback, task or descriptor is native (`_roundel.EventLoop`, first among the
 bases). What runs once per program or connection is the running version's asyncio, so behaviour
 and wording are that version's. This file joins the two: life cycle, signals, threads, forks.
-There is no selector.
+No selector is made.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from asyncio import coroutines, futures, timeouts, unix_events
 from asyncio.log import logger
 from functools import cache, cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, TypeVarTuple
 
 from roundel import _roundel
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncGenerator, Callable
+
+    from _typeshed import FileDescriptorLike
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
         """The private names of asyncio's loops that this file relies on, on 3.11 to 3.15."""
@@ -63,11 +65,13 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
             more. On the virtual clock that is done in any case.
     """
 
-    # What every loop has of its own. While an instance has no dictionary, the interpreter finds its methods
-    # twice as fast.
+    # What every loop has of its own. While an instance has no dictionary, the interpreter finds its
+    # methods twice as fast.
     __slots__ = (
         "_asyncgens",
         "_csock",
+        "_default_executor",
+        "_exception_handler",
         "_internal_fds",
         "_signal_handlers",
         "_ssock",
@@ -79,11 +83,7 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
     _asyncgens_shutdown_called = False
     _coroutine_origin_tracking_enabled = False
     _coroutine_origin_tracking_saved_depth = None
-    _default_executor: concurrent.futures.ThreadPoolExecutor | None = None
-    _exception_handler = None
     _executor_shutdown_called = False
-    # There is none; asyncio's own code that asks for it is not reached.
-    _selector = None
 
     def __init__(
         self,
@@ -95,8 +95,9 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         # asyncio's own __init__ is not called: it would make a selector and a pipe.
         _roundel.EventLoop.__init__(self, clock, order)
         self.detect_deadlock = detect_deadlock
-        # The dispatcher's notifier.
-        self._internal_fds = 1
+        self._default_executor: concurrent.futures.ThreadPoolExecutor | None = None
+        self._exception_handler = None
+        self._internal_fds = 1  # the dispatcher's notifier; asyncio adds the self-pipe
         # The self-pipe, by which signals arrive, is made when it is needed.
         self._csock: socket.socket = None  # type: ignore[assignment]
         self._ssock: socket.socket = None  # type: ignore[assignment]
@@ -108,6 +109,11 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         _open_loops.add(self)
         _show_native_tasks()
+
+    @property
+    def _selector(self) -> _SelectorView | None:
+        # asyncio's transports ask it, for their repr, what of them is being watched.
+        return None if self.is_closed() else _SelectorView(self)
 
     @cached_property
     def _watcher(self) -> object:
@@ -134,12 +140,6 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
             if owns_wakeup and not self._signal_handlers:
                 signal.set_wakeup_fd(-1)
 
-    def set_debug(self, enabled: bool) -> None:
-        """Switches debug mode on or off, for the loop that runs as well."""
-        super().set_debug(enabled)
-        if self.is_running():
-            self.call_soon_threadsafe(self._set_coroutine_origin_tracking, enabled)
-
     def close(self) -> None:
         """Closes the loop, which must not be running: drops what waits, frees what it holds."""
         if self.is_running():
@@ -154,10 +154,13 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         if executor is not None:
             executor.shutdown(wait=False)
         try:
-            self._remove_signal_handlers()
+            super().close()  # the loop being closed, what asyncio has left to do are the signals
         finally:
             self._close_self_pipe()
             self._internal_fds = 0
+
+    # The native base has one, too, and comes first.
+    __del__ = asyncio.SelectorEventLoop.__del__
 
     def _on_idle(self) -> None:
         """Called by the dispatcher when nothing that it knows of can wake the loop any more."""
@@ -180,20 +183,6 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
     def _run_signal_handle(self, handle: asyncio.Handle) -> None:
         if not handle.cancelled():
             handle._run()
-
-    def _remove_signal_handlers(self) -> None:
-        if not sys.is_finalizing():
-            for sig in list(self._signal_handlers):
-                self.remove_signal_handler(sig)
-        elif self._signal_handlers:
-            warnings.warn(
-                f"Closing the loop {self!r} on interpreter shutdown stage, "
-                "skipping signal handlers removal",
-                ResourceWarning,
-                source=self,
-                stacklevel=3,
-            )
-            self._signal_handlers.clear()
 
     def _claim_wakeup_fd(self) -> bool:
         """Makes signals wake this loop while it runs; tells whether that is ours to undo.
@@ -221,7 +210,7 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         if self._ssock:
             self._ssock.close()
             self._csock.close()
-            del self._ssock, self._csock
+            self._ssock = self._csock = None  # type: ignore[assignment]
 
     def _leave_self_pipe_to_parent(self) -> None:
         # The child shares the parent's pipe and epoll instance. Detached, its copies are neither
@@ -229,7 +218,7 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         if self._ssock:
             self._ssock.detach()
             self._csock.detach()
-            del self._ssock, self._csock
+            self._ssock = self._csock = None  # type: ignore[assignment]
             signal.set_wakeup_fd(-1)
 
     # -- Threads
@@ -301,6 +290,32 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
             joiner.shutdown()
         finally:
             joiner.shutdown(wait=False)
+
+
+class _Watched(NamedTuple):
+    """What a descriptor is watched for, as `selectors.EVENT_READ` and `EVENT_WRITE`."""
+
+    fd: int
+    events: int
+
+
+class _SelectorView:
+    """Answers for the dispatcher what asyncio asks of a selector that is not there."""
+
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+
+    def get_key(self, file: FileDescriptorLike) -> _Watched:
+        """Tells what a file is watched for.
+
+        Raises:
+            KeyError: It is not watched.
+        """
+        fd = file if isinstance(file, int) else file.fileno()
+        events = self._loop._watched(fd)
+        if not events:
+            raise KeyError(f"{file!r} is not registered")
+        return _Watched(fd, events)
 
 
 def _cancel_job(job: concurrent.futures.Future[_T], future: asyncio.Future[_T]) -> None:

@@ -72,9 +72,9 @@ def test_installing_twice_wants_uninstalling_twice():
     inner = asyncio.new_event_loop()
     roundel.uninstall()
     outer = asyncio.new_event_loop()
-    assert asyncio.Queue is roundel.Queue
+    assert asyncio.Future is roundel.Future
     roundel.uninstall()
-    assert asyncio.Queue is not roundel.Queue
+    assert asyncio.Future is not roundel.Future
     assert inner.time() > outer.time() == 0
     inner.close()
     outer.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 import sys
 import threading
 
@@ -137,3 +138,26 @@ def test_the_environment_switches_debug_mode_on(monkeypatch):
     loop = roundel.new_event_loop()
     assert loop.get_debug()
     loop.close()
+
+
+def test_asyncios_transports_tell_what_they_wait_for(loop):
+    async def main():
+        reader, writer = socket.socketpair()
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=reader)
+        texts = [repr(transport)]
+        transport.pause_reading()
+        texts.append(repr(transport))
+        transport.close()
+        writer.close()
+        await asyncio.sleep(0)
+        return texts
+
+    watching, paused = loop.run_until_complete(main())
+    assert "read=polling write=<idle, bufsize=0>" in watching
+    assert "read=idle" in paused
+
+
+def test_a_loop_that_could_not_be_made_is_no_unclosed_one():
+    with pytest.raises(ValueError, match="clock"):
+        roundel.EventLoop("sundial")
+    gc.collect()

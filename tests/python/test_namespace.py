@@ -23,7 +23,7 @@ def test_native_names_come_from_the_extension():
 
 
 def test_other_names_and_submodules_are_asyncios():
-    assert roundel.create_task is asyncio.create_task
+    assert roundel.to_thread is asyncio.to_thread
     assert roundel.CancelledError is asyncio.CancelledError
     assert roundel.subprocess is asyncio.subprocess
     assert roundel._get_running_loop is asyncio._get_running_loop
@@ -36,7 +36,7 @@ def test_a_name_that_neither_has_is_an_attribute_error():
 
 
 def test_dir_lists_what_getattr_finds():
-    assert {"run", "EventLoop", "Queue", "create_task", "subprocess"} <= set(dir(roundel))
+    assert {"run", "EventLoop", "Queue", "to_thread", "subprocess"} <= set(dir(roundel))
     assert all(hasattr(roundel, name) for name in roundel.__all__)
 
 

@@ -339,7 +339,8 @@ fn declare_state(class: &mut Class<EventLoop>) {
         .method0(
             c"is_closed",
             c"is_closed($self, /)\n--\n\nReturn True if the loop was closed.",
-            |this: &Obj<EventLoop>| this.closed.get(),
+            // One that could not be made has nothing to close, either.
+            |this: &Obj<EventLoop>| this.closed.get() || this.dispatcher.get().is_none(),
         )
         .method0(
             c"get_debug",

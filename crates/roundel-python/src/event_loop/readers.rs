@@ -62,15 +62,19 @@ impl EventLoop {
         name: &'static str,
         add: Add,
     ) -> Result<Obj<Handle>> {
-        let signature = Signature::method(name, [c"fd", c"callback"]).variadic();
-        let [fd, callback] = signature.bind(args)?;
+        let signature = Signature::method(name, [c"fd", c"callback", c"context"])
+            .required(2)
+            .positional(2)
+            .variadic();
+        let [fd, callback, context] = signature.bind(args)?;
         let (Some(fd), Some(callback)) = (fd, callback) else {
             return Err(super::uninitialized());
         };
         this.check_open()?;
         let fd = descriptor(fd)?;
         let arguments = args.positional.get(2..).unwrap_or_default();
-        let handle = Handle::create(this, callback, arguments, None)?;
+        let context = context.and_then(Object::not_none);
+        let handle = Handle::create(this, callback, arguments, context)?;
         let replaced = add(this.dispatcher()?, fd, Job::Handle(handle.clone()))
             .map_err(|error| os_error(&error))?;
         cancel(replaced)?;
@@ -86,6 +90,14 @@ impl EventLoop {
         cancel(removed)?;
         Ok(found)
     }
+
+    /// What a descriptor is watched for, in the bits of the `selectors` module.
+    fn watched(this: &Obj<Self>, fd: &Object) -> Result<i64> {
+        let (dispatcher, fd) = (this.dispatcher()?, descriptor(fd)?);
+        let read = i64::from(dispatcher.reader(fd).is_some());
+        let write = i64::from(dispatcher.writer(fd).is_some());
+        Ok(read | write << 1)
+    }
 }
 
 /// Keeps a callback that is ready already from running.
@@ -100,14 +112,14 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
     class
         .method(
             c"_add_reader",
-            c"_add_reader($self, fd, callback, /, *args)\n--\n\nHave callback(*args) called whenever the descriptor can be read; return its handle.",
+            c"_add_reader($self, fd, callback, /, *args, context=None)\n--\n\nHave callback(*args) called whenever the descriptor can be read; return its handle.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
                 EventLoop::watch(this, args, "EventLoop._add_reader", Dispatcher::add_reader)
             },
         )
         .method(
             c"_add_writer",
-            c"_add_writer($self, fd, callback, /, *args)\n--\n\nHave callback(*args) called whenever the descriptor can be written; return its handle.",
+            c"_add_writer($self, fd, callback, /, *args, context=None)\n--\n\nHave callback(*args) called whenever the descriptor can be written; return its handle.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
                 EventLoop::watch(this, args, "EventLoop._add_writer", Dispatcher::add_writer)
             },
@@ -125,5 +137,10 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
             |this: &Obj<EventLoop>, fd: &Object| {
                 EventLoop::unwatch(this, fd, Dispatcher::remove_writer)?.into_object()
             },
+        )
+        .method1(
+            c"_watched",
+            c"_watched($self, fd, /)\n--\n\nReturn what a descriptor is watched for: selectors.EVENT_READ, EVENT_WRITE, both or 0.",
+            EventLoop::watched,
         );
 }
