@@ -86,9 +86,9 @@ def _parse_arguments() -> argparse.Namespace:
 def _seed(text: str) -> int:
     if text == "random":
         return random.SystemRandom().getrandbits(32)  # one that is quickly typed
-    if text.isdecimal() and int(text) < 1 << 64:
+    if text.isdecimal() and int(text) < 1 << 63:
         return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is neither a seed below 2**64 nor 'random'")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither a seed below 2**63 nor 'random'")
 
 
 def _run_module(name: str, *arguments: str) -> None:

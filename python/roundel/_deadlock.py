@@ -10,7 +10,7 @@ import threading
 import types
 from asyncio import taskgroups
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class BlockedTask:
         coroutine: The qualified name of its coroutine.
         place: File, line and function where the program's own code is suspended, if known.
         awaited: What the task awaits: a future, a task, or an awaitable of roundel's.
+        operation: What it asks for, like ``"get"``, if of a queue, a lock, an event…
+        owner: That queue, lock, event…
         waits_for: The tasks without which it cannot go on: those it awaits, or a lock's holder.
     """
 
@@ -40,18 +42,9 @@ class BlockedTask:
     coroutine: str
     place: tuple[str, int, str] | None
     awaited: object
+    operation: str | None
+    owner: object
     waits_for: tuple[_Task, ...]
-
-    @property
-    def operation(self) -> str | None:
-        """What is asked of the owner, like ``"get"``; None unless awaited is roundel's."""
-        operation: str | None = getattr(self.awaited, "_operation", None)
-        return operation
-
-    @property
-    def owner(self) -> object:
-        """The queue, lock, event… that is awaited; None unless awaited is roundel's."""
-        return getattr(self.awaited, "_owner", None)
 
     def __str__(self) -> str:
         place = " at {}:{} in {}".format(*self.place) if self.place else ""
@@ -59,7 +52,7 @@ class BlockedTask:
 
     def _awaits(self) -> str:
         names = ", ".join(task.get_name() for task in self.waits_for)
-        if self.owner is None:
+        if self.operation is None or self.owner is None:
             return names or repr(self.awaited)
         held = f", held by {names}" if names else ""
         return f"{self.operation}() of {self.owner!r}{held}"
@@ -123,12 +116,20 @@ def _blocked(task: _Task) -> BlockedTask:
     coroutine = task.get_coro()
     frames = list(_frames(coroutine))
     awaited = getattr(task, "_fut_waiter", None)
+    waits_for = tuple(
+        other for other in dict.fromkeys(_waits_for(awaited, frames)) if not other.done()
+    )
+    operation, owner = getattr(awaited, "_operation", None), getattr(awaited, "_owner", None)
+    if operation is None and not waits_for:
+        operation, owner = _asyncios_operation(frames)
     return BlockedTask(
         task,
         getattr(coroutine, "__qualname__", type(coroutine).__name__),
         _place(frames),
         awaited,
-        tuple(other for other in dict.fromkeys(_waits_for(awaited, frames)) if not other.done()),
+        operation,
+        owner,
+        waits_for,
     )
 
 
@@ -152,10 +153,22 @@ def _frames(awaitable: object) -> Iterator[types.FrameType]:
 
 def _place(frames: list[types.FrameType]) -> tuple[str, int, str] | None:
     for frame in reversed(frames):
-        code = frame.f_code
-        if not code.co_filename.startswith(_NOT_THE_PROGRAMS):
-            return code.co_filename, frame.f_lineno, code.co_qualname
+        if _is_programs(frame):
+            return frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
     return None
+
+
+def _is_programs(frame: types.FrameType) -> bool:
+    return not frame.f_code.co_filename.startswith(_NOT_THE_PROGRAMS)
+
+
+def _asyncios_operation(frames: list[types.FrameType]) -> tuple[str | None, object]:
+    """Finds the method of asyncio's own queue, lock, stream… that the program has called."""
+    operation: tuple[str | None, object] = None, None
+    for frame in takewhile(lambda frame: not _is_programs(frame), reversed(frames)):
+        if "self" in frame.f_locals:
+            operation = frame.f_code.co_name, frame.f_locals["self"]
+    return operation
 
 
 def _waits_for(awaited: object, frames: list[types.FrameType]) -> Iterator[_Task]:

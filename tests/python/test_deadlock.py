@@ -120,6 +120,21 @@ def test_a_ring_may_lead_through_tasks_and_locks():
     assert len(ring) == 2
 
 
+def test_it_knows_what_is_asked_of_asyncios_own_primitives():
+    async def main():
+        reader = asyncio.StreamReader()
+        waiters = [asyncio.queues.Queue().get, asyncio.locks.Event().wait, reader.readline]
+        await asyncio.gather(*(waiter() for waiter in waiters))
+
+    asked = {(each.operation, type(each.owner).__name__) for each in deadlock(main()).tasks}
+    assert asked == {
+        ("get", "Queue"),
+        ("wait", "Event"),
+        ("readline", "StreamReader"),
+        (None, "NoneType"),
+    }
+
+
 def test_many_tasks_are_not_all_listed():
     async def main():
         await asyncio.gather(*(roundel.Event().wait() for _ in range(100)))
