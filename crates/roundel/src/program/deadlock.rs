@@ -48,12 +48,11 @@ impl Deadlock {
     /// Asks every task what it waits for; there is no deadlock if one of them gets on by that.
     pub(super) fn find(core: &Core) -> Option<Self> {
         let tasks = core.tasks.all();
-        let blocked = tasks
-            .into_iter()
-            .map(|task| Blocked::ask(task, core))
-            .collect();
-        (core.dispatcher.ready_len() == 0 && core.dispatcher.timer_count() == 0)
-            .then_some(Self { blocked })
+        let blocked = tasks.iter().map(|task| Blocked::ask(task, core));
+        let blocked = blocked.collect::<Option<Vec<_>>>()?;
+        let dispatcher = &core.dispatcher;
+        let is_idle = dispatcher.ready_len() == 0 && dispatcher.timer_count() == 0;
+        is_idle.then_some(Self { blocked })
     }
 
     /// Returns the tasks that can't go on.
@@ -79,14 +78,15 @@ pub struct Blocked {
 }
 
 impl Blocked {
-    fn ask(task: Task, core: &Core) -> Self {
-        let name = task.to_string();
-        ANSWERS.replace(Some(Vec::new()));
-        task.step(core);
-        Self {
-            task: name,
-            awaits: ANSWERS.take().unwrap_or_default(),
-        }
+    /// Polls a task and returns what it awaits, unless it has come to its end by that.
+    fn ask(task: &Task, core: &Core) -> Option<Self> {
+        ANSWERS.set(Some(Vec::new()));
+        task.clone().step(core);
+        let awaits = ANSWERS.take().unwrap_or_default();
+        (!task.has_ended()).then(|| Self {
+            task: task.to_string(),
+            awaits,
+        })
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.

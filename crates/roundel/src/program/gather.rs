@@ -35,7 +35,8 @@ use super::task::JoinHandle;
 #[macro_export]
 macro_rules! gather {
     // Each step of the recursion has a `child` of its own, since macros are hygienic.
-    (@ [$($child:ident)*]) => { async move { ($($child.await,)*) } };
+    (@ []) => { async {} };
+    (@ [$($child:ident)+]) => { async move { ($($child.await,)+) } };
     (@ [$($child:ident)*] $future:expr $(, $rest:expr)*) => {{
         let child = $crate::Child::spawn($future);
         $crate::gather!(@ [$($child)* child] $($rest),*)

@@ -141,13 +141,14 @@ impl<T> Queue<T> {
     ///
     /// No item is lost: a cancelled getter passes its turn on.
     pub async fn get(&self) -> Result<T, Error> {
-        let mut is_served = !self.is_empty();
-        if !is_served && !self.is_shut_down() {
-            let describe = || self.describe("get");
-            is_served = self.getters.turn(|| self.grant_item(), describe).await;
+        if !self.is_empty() {
+            return self.take_unpromised();
         }
-        let item = if is_served { self.take() } else { None };
-        item.ok_or(Error::QueueShutDown)
+        let describe = || self.describe("get");
+        if self.is_shut_down() || !self.getters.turn(|| self.grant_item(), describe).await {
+            return Err(Error::QueueShutDown);
+        }
+        self.take(0)
     }
 
     /// Removes and returns the next item, if there is one.
@@ -158,13 +159,13 @@ impl<T> Queue<T> {
     /// never be one.
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<T, Error> {
-        let next = if self.is_empty() { None } else { self.take() };
-        next.ok_or_else(|| {
-            if self.is_shut_down() {
-                Error::QueueShutDown
-            } else {
-                Error::QueueEmpty
-            }
+        if !self.is_empty() {
+            return self.take_unpromised();
+        }
+        Err(if self.is_shut_down() {
+            Error::QueueShutDown
+        } else {
+            Error::QueueEmpty
         })
     }
 
@@ -248,10 +249,16 @@ impl<T> Queue<T> {
         self.grant_item();
     }
 
-    fn take(&self) -> Option<T> {
-        let item = self.items.borrow_mut().pop_front();
+    /// Takes the first item that is not promised to anybody.
+    fn take_unpromised(&self) -> Result<T, Error> {
+        self.take(self.getters.granted())
+    }
+
+    /// Takes an item. There is one, unless the queue has been emptied by shutting it down.
+    fn take(&self, index: usize) -> Result<T, Error> {
+        let item = self.items.borrow_mut().remove(index);
         self.grant_room();
-        item
+        item.ok_or(Error::QueueShutDown)
     }
 
     /// Promises an item to the first getter, if there is one that is promised to nobody.

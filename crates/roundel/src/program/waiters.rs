@@ -5,7 +5,8 @@
 //! given, so that nobody can snatch in between what it stands for. A waiter that is dropped with
 //! its turn granted but not taken passes it on: no item, room or lock is ever lost.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -19,6 +20,10 @@ const NONE: usize = usize::MAX;
 #[derive(Default)]
 pub(crate) struct Waiters {
     line: RefCell<Line>,
+    /// How many are in line.
+    waiting: Cell<usize>,
+    /// How many turns have been granted but not taken.
+    granted: Cell<usize>,
 }
 
 impl Waiters {
@@ -40,15 +45,20 @@ impl Waiters {
     }
 
     /// Grants the first one its turn, and returns whether there was one.
+    #[inline]
     pub(crate) fn grant_first(&self) -> bool {
-        self.serve_first(State::Granted)
+        let is_granted = self.waiting.get() > 0;
+        if is_granted {
+            self.granted.set(self.granted.get() + 1);
+            self.serve_first(State::Granted);
+        }
+        is_granted
     }
 
     /// Wakes everybody without granting anything.
     pub(crate) fn release_all(&self) {
         // Who gets into line meanwhile has come too late.
-        let waiting = self.line.borrow().waiting;
-        for _ in 0..waiting {
+        for _ in 0..self.waiting.get() {
             self.serve_first(State::Released);
         }
     }
@@ -56,16 +66,32 @@ impl Waiters {
     /// Returns how many turns have been granted but not taken.
     #[inline]
     pub(crate) fn granted(&self) -> usize {
-        self.line.borrow().granted
+        self.granted.get()
     }
 
-    fn serve_first(&self, state: State) -> bool {
+    fn enter(&self, waker: TaskWaker) -> usize {
+        self.waiting.set(self.waiting.get() + 1);
+        self.line.borrow_mut().enter(waker)
+    }
+
+    fn serve_first(&self, state: State) {
         let Some(waker) = self.line.borrow_mut().serve_first(state) else {
-            return false;
+            return;
         };
+        self.waiting.set(self.waiting.get() - 1);
         // It may be somebody else's waker, so nothing is borrowed meanwhile.
         waker.wake();
-        true
+    }
+
+    /// Gives up a place, and returns whether a turn had been granted to it.
+    fn leave(&self, index: usize) -> bool {
+        let state = self.line.borrow_mut().leave(index);
+        match state {
+            State::Waiting(_) => self.waiting.set(self.waiting.get() - 1),
+            State::Granted => self.granted.set(self.granted.get() - 1),
+            State::Released => {}
+        }
+        matches!(state, State::Granted)
     }
 }
 
@@ -76,8 +102,6 @@ struct Line {
     first: usize,
     last: usize,
     vacant: usize,
-    waiting: usize,
-    granted: usize,
 }
 
 struct Place {
@@ -102,8 +126,6 @@ impl Default for Line {
             first: NONE,
             last: NONE,
             vacant: NONE,
-            waiting: 0,
-            granted: 0,
         }
     }
 }
@@ -129,7 +151,6 @@ impl Line {
             None => self.first = index,
         }
         self.last = index;
-        self.waiting += 1;
         index
     }
 
@@ -138,18 +159,29 @@ impl Line {
     }
 
     fn replace_waker(&mut self, index: usize, waker: TaskWaker) -> State {
-        std::mem::replace(&mut self.places[index].state, State::Waiting(waker))
+        mem::replace(&mut self.places[index].state, State::Waiting(waker))
     }
 
+    /// Takes the first one out of the line, and returns who wakes it.
     fn serve_first(&mut self, state: State) -> Option<TaskWaker> {
         let first = self.first;
-        let place = self.places.get_mut(first)?;
-        self.granted += usize::from(matches!(state, State::Granted));
-        let State::Waiting(waker) = std::mem::replace(&mut place.state, state) else {
-            unreachable!("who is in line has not been served");
-        };
+        let before = mem::replace(&mut self.places.get_mut(first)?.state, state);
         self.unlink(first);
-        Some(waker)
+        match before {
+            State::Waiting(waker) => Some(waker),
+            State::Granted | State::Released => None,
+        }
+    }
+
+    /// Gives up a place, and returns what it was.
+    fn leave(&mut self, index: usize) -> State {
+        let state = mem::replace(&mut self.places[index].state, State::Released);
+        if matches!(state, State::Waiting(_)) {
+            self.unlink(index);
+        }
+        self.places[index].after = self.vacant;
+        self.vacant = index;
+        state
     }
 
     fn unlink(&mut self, index: usize) {
@@ -162,20 +194,6 @@ impl Line {
             Some(place) => place.before = before,
             None => self.last = before,
         }
-        self.waiting -= 1;
-    }
-
-    /// Gives up a place, and returns what it was.
-    fn leave(&mut self, index: usize) -> State {
-        let state = std::mem::replace(&mut self.places[index].state, State::Released);
-        match state {
-            State::Waiting(_) => self.unlink(index),
-            State::Granted => self.granted -= 1,
-            State::Released => {}
-        }
-        self.places[index].after = self.vacant;
-        self.vacant = index;
-        state
     }
 }
 
@@ -191,11 +209,9 @@ pub(crate) struct Turn<'w, P: Fn(), D> {
 impl<P: Fn(), D> Turn<'_, P, D> {
     /// Gives up the place, if there is one, and returns whether the turn had been granted.
     fn leave(&mut self) -> bool {
-        let Some(index) = self.place.take() else {
-            return false;
-        };
-        let state = self.waiters.line.borrow_mut().leave(index);
-        matches!(state, State::Granted)
+        self.place
+            .take()
+            .is_some_and(|index| self.waiters.leave(index))
     }
 }
 
@@ -216,8 +232,7 @@ impl<P: Fn() + Unpin, D: Fn() -> String + Unpin> Future for Turn<'_, P, D> {
             let replaced = line.borrow_mut().replace_waker(index, waker);
             drop(replaced);
         } else {
-            let index = line.borrow_mut().enter(waker);
-            self.place = Some(index);
+            self.place = Some(self.waiters.enter(waker));
         }
         note(&self.describe);
         Poll::Pending
