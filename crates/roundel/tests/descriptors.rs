@@ -237,3 +237,48 @@ fn a_closed_dispatcher_watches_nothing() {
     assert!(desk.dispatcher.add_reader(fd, Call::log("read")).is_err());
     assert!(desk.dispatcher.remove_reader(fd).is_none());
 }
+
+/// Runs `child` in a fork of this process, and returns whether it was content.
+fn fork(child: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child allocates, which glibc allows after a fork, and takes no lock of another
+    // thread's; it leaves without running what this process would run at its end.
+    match unsafe { libc::fork() } {
+        0 => {
+            let is_content = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+            // SAFETY: it may be called at any time.
+            unsafe { libc::_exit(i32::from(!is_content.unwrap_or(false))) }
+        }
+        process => {
+            let mut status = 0;
+            // SAFETY: the status outlives the call.
+            let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
+            waited == process && status == 0
+        }
+    }
+}
+
+#[test]
+fn a_forked_child_has_a_poller_of_its_own() {
+    let desk = Desk::real();
+    let (reader, _writer) = pipe_with(b"x");
+    let (second, _writer) = pipe_with(b"x");
+    let (fd, other) = (reader.as_raw_fd(), second.as_raw_fd());
+    desk.dispatcher.add_reader(fd, Call::log("read")).unwrap();
+    let is_content = fork(|| {
+        desk.turn(true);
+        let inherited = desk.said() == "read";
+        desk.dispatcher.remove_reader(fd);
+        desk.dispatcher
+            .add_reader(other, Call::log("other"))
+            .unwrap();
+        desk.turn(true);
+        inherited && desk.said() == "other" && desk.dispatcher.close().len() == 1
+    });
+    assert!(is_content);
+    desk.turn(true);
+    assert_eq!(
+        desk.said(),
+        "read",
+        "what the child does is none of the parent's business"
+    );
+}

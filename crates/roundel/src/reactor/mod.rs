@@ -54,8 +54,7 @@ impl<J: Clone> Reactor<J> {
 
     /// Stops telling about `fd`, and returns the job that was told, if there was one.
     ///
-    /// The descriptor may have been closed, which the kernel has noticed by itself, or the
-    /// process may be a fork of the one that watched it: nobody is told in either case.
+    /// The descriptor may have been closed, which the kernel has noticed by itself.
     pub(crate) fn remove(&self, fd: RawFd, direction: Direction) -> Option<J> {
         let old = self.interest(fd);
         if !old.has(direction) {
@@ -151,11 +150,21 @@ impl<J: Clone> Reactor<J> {
             .collect()
     }
 
+    /// Returns the poller; in a forked child one of its own, which watches the same descriptors.
     fn poller(&self) -> io::Result<Rc<Poller>> {
-        self.poller
-            .borrow()
-            .clone()
-            .ok_or_else(|| Errno::BADF.into())
+        let poller = self.poller.borrow().clone().ok_or(Errno::BADF)?;
+        let Some(renewed) = poller.renew()? else {
+            return Ok(poller);
+        };
+        for (fd, slot) in (0..).zip(&*self.slots.borrow()) {
+            if !slot.interest().is_none() {
+                // A descriptor that has been closed since can't be watched, and needn't be.
+                renewed.watch(fd, Interest::default(), slot.interest()).ok();
+            }
+        }
+        let renewed = Rc::new(renewed);
+        self.poller.replace(Some(Rc::clone(&renewed)));
+        Ok(renewed)
     }
 
     fn interest(&self, fd: RawFd) -> Interest {

@@ -11,7 +11,8 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::{EVENTS_PER_WAIT, Event, Interest, Notifier, inherited_through_fork};
+use super::fork::Generation;
+use super::{EVENTS_PER_WAIT, Event, Interest, Notifier};
 
 /// What the notifier's events carry where those of others carry their descriptor.
 const NOTIFIER: u64 = u64::MAX;
@@ -20,9 +21,9 @@ const NOTIFIER: u64 = u64::MAX;
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: OwnedFd,
-    owner: u32,
+    generation: Generation,
     lacks_pwait2: Cell<bool>,
-    _notifier: Arc<Notifier>,
+    notifier: Arc<Notifier>,
 }
 
 impl Poller {
@@ -38,10 +39,18 @@ impl Poller {
         )?;
         Ok(Self {
             epoll,
-            owner: std::process::id(),
+            generation: Generation::present(),
             lacks_pwait2: Cell::new(false),
-            _notifier: notifier,
+            notifier,
         })
+    }
+
+    /// Returns a poller of this process, if this one has been made by one that it is a fork of.
+    pub(crate) fn renew(&self) -> io::Result<Option<Self>> {
+        let is_inherited = self.generation.is_past();
+        is_inherited
+            .then(|| Self::new(Arc::clone(&self.notifier)))
+            .transpose()
     }
 
     /// Watches `fd` in the directions `new` where it was watched in the directions `old`.
@@ -49,9 +58,6 @@ impl Poller {
     /// The kernel forgets a closed descriptor, and its number may be in use again: where what is
     /// remembered and what the kernel knows differ, the kernel's word counts.
     pub(crate) fn watch(&self, fd: RawFd, old: Interest, new: Interest) -> io::Result<()> {
-        if std::process::id() != self.owner {
-            return Err(inherited_through_fork());
-        }
         let fd = lend(fd)?;
         let data = EventData::new_u64(u64::from(fd.as_raw_fd().unsigned_abs()));
         if new.is_none() {

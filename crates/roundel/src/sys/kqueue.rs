@@ -1,6 +1,7 @@
 //! Readiness by kqueue, on macOS and the BSDs.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr::null_mut;
 use std::sync::Arc;
@@ -11,22 +12,23 @@ use rustix::event::kqueue::{self, EventFilter, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
 
-use super::{EVENTS_PER_WAIT, Event, Interest, Notifier, inherited_through_fork};
+use super::fork::Generation;
+use super::{EVENTS_PER_WAIT, Event, Interest, Notifier};
 
 /// A kqueue and the notifier that ends its waits.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    queue: OwnedFd,
-    owner: u32,
+    queue: ManuallyDrop<OwnedFd>,
+    generation: Generation,
     notifier: Arc<Notifier>,
 }
 
 impl Poller {
     pub(crate) fn new(notifier: Arc<Notifier>) -> io::Result<Self> {
-        let queue = kqueue::kqueue()?;
+        let queue = ManuallyDrop::new(kqueue::kqueue()?);
         let poller = Self {
             queue,
-            owner: std::process::id(),
+            generation: Generation::present(),
             notifier,
         };
         let fd = poller.notifier.as_fd().as_raw_fd();
@@ -34,14 +36,19 @@ impl Poller {
         Ok(poller)
     }
 
+    /// Returns a poller of this process, if this one has been made by one that it is a fork of.
+    pub(crate) fn renew(&self) -> io::Result<Option<Self>> {
+        let is_inherited = self.generation.is_past();
+        is_inherited
+            .then(|| Self::new(Arc::clone(&self.notifier)))
+            .transpose()
+    }
+
     /// Watches `fd` in the directions `new` where it was watched in the directions `old`.
     ///
     /// The kernel forgets a closed descriptor, and its number may be in use again: what is to be
     /// watched is therefore added even if it was before, which changes nothing where it still is.
     pub(crate) fn watch(&self, fd: RawFd, old: Interest, new: Interest) -> io::Result<()> {
-        if std::process::id() != self.owner {
-            return Err(inherited_through_fork());
-        }
         if fd < 0 {
             return Err(Errno::BADF.into());
         }
@@ -93,8 +100,18 @@ impl Poller {
         // SAFETY: the changes name descriptors by number; for one that isn't open the kernel
         // answers EBADF, and it forgets those that are closed later.
         let outcome =
-            unsafe { kqueue::kevent_timespec(&self.queue, changes, room, timeout.as_ref()) };
+            unsafe { kqueue::kevent_timespec(&*self.queue, changes, room, timeout.as_ref()) };
         Ok(outcome?)
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        // A kqueue is not inherited: in a forked child its number is free, or another's by then.
+        if !self.generation.is_past() {
+            // SAFETY: nobody uses it after this.
+            unsafe { ManuallyDrop::drop(&mut self.queue) };
+        }
     }
 }
 

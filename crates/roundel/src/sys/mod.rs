@@ -8,6 +8,7 @@
 mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod eventfd;
+mod fork;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kqueue;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -25,7 +26,6 @@ pub(crate) use {
     self_pipe::Notifier,
 };
 
-use std::io;
 use std::os::fd::RawFd;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -59,12 +59,4 @@ pub(crate) fn monotonic() -> u64 {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
     seconds * 1_000_000_000 + nanoseconds
-}
-
-/// The answer to whoever wants to watch a descriptor in a forked child.
-///
-/// The kernel's end of a poller is shared with the parent: what the child changed in it, the
-/// parent would suffer from.
-fn inherited_through_fork() -> io::Error {
-    io::Error::other("the dispatcher belongs to the parent process; a forked child needs its own")
 }
