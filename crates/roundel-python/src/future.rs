@@ -78,14 +78,19 @@ impl Future {
         Ok(future)
     }
 
-    /// Makes it pending, also once more.
-    pub(crate) fn reset(&self) {
+    /// Makes it pending, also once more; raises `RuntimeError` for the latter from CPython 3.15 on.
+    pub(crate) fn reset(&self, name: &str) -> Result<()> {
+        if cfg!(Py_3_15) && self.event_loop.get().is_some() {
+            let text = format!("{name} object is already initialized");
+            return Err(Raised::new(&exceptions::runtime_error(), text));
+        }
         self.state.set(State::Pending);
         self.log_traceback.set(false);
         self.blocking.set(false);
         self.outcome.set(None);
         drop(self.callback.take());
         drop(self.rare.take());
+        Ok(())
     }
 
     /// Makes it a future of `event_loop`.
@@ -105,7 +110,7 @@ impl Future {
             .required(0)
             .positional(0);
         let [event_loop] = SIGNATURE.bind(args)?;
-        this.reset();
+        this.reset("Future")?;
         this.attach(&loop_or_current(event_loop)?)
     }
 
@@ -412,12 +417,21 @@ fn presentable(exception: &Object) -> Result<Object> {
         return Ok(exception);
     }
     let text = "StopIteration interacts badly with generators and cannot be raised into a Future";
-    if !cfg!(Py_3_12) {
+    if !turns_stop_iteration_into_runtime_error() {
         return Err(Raised::new(&exceptions::type_error(), text));
     }
     let replacement = exceptions::runtime_error().call([&text.into_object()?])?;
     replacement.set_cause(&exception);
     Ok(replacement)
+}
+
+/// What CPython does since 3.11.8, 3.12.2 and 3.13; before, it refused.
+fn turns_stop_iteration_into_runtime_error() -> bool {
+    match crate::hot::python_version() {
+        (3, 11, micro) => micro >= 8,
+        (3, 12, micro) => micro >= 2,
+        _ => true,
+    }
 }
 
 /// Who hears of the end.
@@ -591,6 +605,11 @@ impl HotType for Future {
             .init(Self::init)
             .awaitable(Self::advance)
             .iterable(|this: &Obj<Self>| Obj::create(FutureIterator::of(this)))
+            .method0(
+                c"__await__",
+                c"__await__($self, /)\n--\n\nReturn an iterator that yields the future until it is done.",
+                |this: &Obj<Self>| Obj::create(FutureIterator::of(this)),
+            )
             .generic()
             .repr(|this: &Obj<Self>| names().future_repr.call([this.as_any()]));
         declare_results(class);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::event_loop::EventLoop;
 use crate::hot::{
     Args, Chain, Class, Comparison, Entered, Float, HotType, IntoObject, Obj, Object, Raised,
-    Result, Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none,
+    Result, Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none, thread_ident,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -24,6 +24,12 @@ pub(crate) struct Handle {
     /// What the handle looked like before it was cancelled, for debug mode.
     last_repr: Slot,
     cancelled: Cell<bool>,
+    /// Handed in by `call_soon_threadsafe()`: other threads can wait for the end of the call.
+    shared: Cell<bool>,
+    /// The thread that calls a shared handle's callback, 0 if none does.
+    called_by: Cell<u64>,
+    /// What other threads wait for meanwhile, a `threading.Event`.
+    finished: Slot,
 }
 
 /// A handle that is run at a time (`asyncio.TimerHandle`).
@@ -64,6 +70,9 @@ impl Handle {
             source_traceback: Slot::new(event_loop.source_traceback()?),
             last_repr: Slot::empty(),
             cancelled: Cell::new(false),
+            shared: Cell::new(false),
+            called_by: Cell::new(0),
+            finished: Slot::empty(),
         })
     }
 
@@ -128,10 +137,55 @@ impl Handle {
         let (Some(callback), Some(context)) = (this.callback.get(), this.context.get()) else {
             return Ok(());
         };
-        match this.call(&callback, &context) {
+        let called = if this.shared.get() {
+            this.call_shared(&callback, &context)
+        } else {
+            this.call(&callback, &context)
+        };
+        match called {
             Ok(_) => Ok(()),
             Err(raised) => Self::failed(this, raised),
         }
+    }
+
+    /// Says that another thread has handed this in. From CPython 3.14 on such a thread waits when it asks about the
+    /// handle while the callback is being called.
+    pub(crate) fn share(&self) {
+        self.shared.set(cfg!(Py_3_14));
+    }
+
+    #[cold]
+    fn call_shared(&self, callback: &Object, context: &Object) -> Result<Object> {
+        self.called_by.set(thread_ident());
+        let called = self.call(callback, context).map_err(Raised::fetch);
+        self.called_by.set(0);
+        if let Some(finished) = self.finished.take() {
+            finished.call_method(&names().set, [])?;
+        }
+        called.map_err(Raised::restore)
+    }
+
+    /// Waits until no other thread is in the callback.
+    #[inline]
+    fn wait_until_called(&self) -> Result<()> {
+        if self.called_by.get() == 0 {
+            Ok(())
+        } else {
+            self.wait_for_caller()
+        }
+    }
+
+    #[cold]
+    fn wait_for_caller(&self) -> Result<()> {
+        while ![0, thread_ident()].contains(&self.called_by.get()) {
+            let finished = match self.finished.get() {
+                Some(finished) => finished,
+                None => names().thread_event.call([])?,
+            };
+            self.finished.set(Some(finished.clone()));
+            finished.call_method(&names().wait, [])?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -187,6 +241,7 @@ impl Handle {
     }
 
     fn cancel(this: &Obj<Self>) -> Result<()> {
+        this.wait_until_called()?;
         if this.cancelled.replace(true) {
             return Ok(());
         }
@@ -280,7 +335,7 @@ impl HotType for Handle {
             .method0(
                 c"cancelled",
                 c"cancelled($self, /)\n--\n\nReturn True if the callback was cancelled.",
-                |this| this.cancelled.get(),
+                |this: &Obj<Self>| this.wait_until_called().map(|()| this.cancelled.get()),
             )
             .method0(
                 c"get_context",
@@ -293,10 +348,10 @@ impl HotType for Handle {
                 Self::run,
             )
             .getter(c"__class__", |this: &Obj<Self>| {
-                if this.is_exact() {
-                    names().handle.clone()
-                } else {
-                    this.as_any().type_of()
+                match (this.is_exact(), this.shared.get()) {
+                    (true, true) => names().thread_safe_handle.clone(),
+                    (true, false) => names().handle.clone(),
+                    (false, _) => this.as_any().type_of(),
                 }
             })
             .getter(c"_callback", |this| this.callback.get())
@@ -321,6 +376,7 @@ impl HotType for Handle {
         visit.slot(&self.arguments);
         visit.slot(&self.context);
         visit.slot(&self.source_traceback);
+        visit.slot(&self.finished);
     }
 
     fn clear(&self) {

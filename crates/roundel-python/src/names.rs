@@ -15,6 +15,8 @@ macro_rules! names {
             $(pub(crate) $import: Object,)*
             /// `("context",)`, the keywords of a call.
             pub(crate) kw_context: Object,
+            /// What a handle from another thread passes for, from 3.14 on.
+            pub(crate) thread_safe_handle: Object,
             /// `("msg",)`, the keywords of a call.
             pub(crate) kw_msg: Object,
             /// `("debug",)`, the keywords of a call.
@@ -31,6 +33,10 @@ macro_rules! names {
                 let string = |name: &str| Str::intern(&std::ffi::CString::new(name).unwrap_or_default());
                 Ok(Self {
                     kw_context: Tuple::of(&[string("context")?])?,
+                    thread_safe_handle: import(
+                        c"asyncio.events",
+                        if cfg!(Py_3_14) { c"_ThreadSafeHandle" } else { c"Handle" },
+                    )?,
                     kw_msg: Tuple::of(&[string("msg")?])?,
                     kw_debug: Tuple::of(&[string("debug")?])?,
                     create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
@@ -57,7 +63,7 @@ names! {
         _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
         _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _init _get _put _wakeup _step _wake _loop is_running logger __kwdefaults__ _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
+        _init _get _put _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -70,6 +76,9 @@ names! {
         handle = "asyncio" : "Handle",
         timer_handle = "asyncio" : "TimerHandle",
         create_task_function = "asyncio" : "create_task",
+        set_running_loop = "_asyncio" : "_set_running_loop",
+        context_type = "contextvars" : "Context",
+        thread_event = "threading" : "Event",
         traceback = "types" : "TracebackType",
         enter_task = "asyncio.tasks" : "_enter_task",
         leave_task = "asyncio.tasks" : "_leave_task",

@@ -41,6 +41,7 @@ impl EventLoop {
             check_callback(given.callback, "call_soon_threadsafe")?;
         }
         let handle = Handle::create(this, given.callback, given.arguments, given.context)?;
+        handle.share();
         this.post(Job::Handle(handle.clone()))?;
         Ok(handle)
     }

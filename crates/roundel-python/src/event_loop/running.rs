@@ -206,12 +206,15 @@ impl EventLoop {
     }
 }
 
-/// `asyncio._set_running_loop`, looked up when it is needed, as tests replace it.
+/// Tells asyncio which loop runs: the interpreter's own record, and what stands in `asyncio.events`, which
+/// tests replace.
 fn set_running_loop(event_loop: &Object) -> Result<()> {
-    names()
-        .events
-        .call_method(&names()._set_running_loop, [event_loop])
-        .map(drop)
+    names().set_running_loop.call([event_loop])?;
+    let replaceable = names().events.attr(&names()._set_running_loop)?;
+    if !replaceable.is(&names().set_running_loop) {
+        replaceable.call([event_loop])?;
+    }
+    Ok(())
 }
 
 pub(super) fn declare(class: &mut Class<EventLoop>) {

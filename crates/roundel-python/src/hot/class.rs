@@ -355,7 +355,8 @@ impl<T: HotType> Class<T> {
         self.methods.push(PyMethodDef {
             ml_name: name.as_ptr(),
             ml_meth: pointer,
-            ml_flags: flags,
+            // A method wins over the wrapper that Python makes of the slot of the same name.
+            ml_flags: flags | ffi::METH_COEXIST,
             ml_doc: doc.as_ptr(),
         });
         self

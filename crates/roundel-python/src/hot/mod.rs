@@ -34,7 +34,7 @@ pub(crate) use cell::{Deque, Slot};
 pub(crate) use class::{Class, Comparison};
 pub(crate) use context::{Entered, copy_context};
 pub(crate) use error::{Raised, Result, is_instance_of};
-pub(crate) use gil::{check_signals, detached, thread_ident};
+pub(crate) use gil::{check_signals, detached, python_version, thread_ident};
 pub(crate) use list::{Link, Linked, List, Registry, leave_list};
 pub(crate) use module::Module;
 pub(crate) use native::{Chain, HotType, TypeCell, Visit};

@@ -74,9 +74,18 @@ impl<'a> TaskOptions<'a> {
         context: Option<&'a Object>,
         eager: Option<&Object>,
     ) -> Result<Self> {
+        let context = context.and_then(Object::not_none);
+        if cfg!(Py_3_15)
+            && let Some(wrong) = context
+            && !wrong.type_of().is(&names().context_type)
+        {
+            let kind = Str::of(&wrong.type_of().attr(&names().__name__)?)?;
+            let text = format!("a contextvars.Context was expected, got {kind}");
+            return Err(Raised::new(&exceptions::type_error(), text));
+        }
         Ok(Self {
             name: name.and_then(Object::not_none),
-            context: context.and_then(Object::not_none),
+            context,
             eager: eager.map_or(Ok(false), Object::truth)?,
         })
     }
@@ -114,7 +123,7 @@ impl Task {
         let [coroutine, event_loop, name, context, eager] = SIGNATURE.bind(args)?;
         let coroutine = coroutine.expect("invariant: a required parameter is bound");
         let event_loop = loop_or_current(event_loop)?;
-        this.base().reset();
+        this.base().reset("Task")?;
         this.base().attach(&event_loop)?;
         Registry::<Self>::forget(&this.link);
         if let Err(raised) = check_coroutine(coroutine) {
