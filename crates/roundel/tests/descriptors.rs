@@ -282,3 +282,18 @@ fn a_forked_child_has_a_poller_of_its_own() {
         "what the child does is none of the parent's business"
     );
 }
+
+#[test]
+fn a_descriptor_is_internal_until_it_is_no_longer_watched() {
+    let desk = Desk::real();
+    let (reader, mut writer) = pipe_with(b"");
+    let fd = reader.as_raw_fd();
+    desk.dispatcher.mark_internal(fd);
+    desk.dispatcher.add_reader(fd, Call::log("own")).unwrap();
+    assert!(!desk.turn(true), "nothing is awaited");
+    desk.dispatcher.remove_reader(fd);
+    desk.dispatcher.add_reader(fd, Call::log("read")).unwrap();
+    desk.on_block(move || writer.write_all(b"x").unwrap());
+    assert!(desk.turn(true));
+    assert_eq!((desk.said(), desk.idle.get()), ("read".to_owned(), 1));
+}

@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::ops::ControlFlow::Break;
 use std::rc::Rc;
+use std::time::Duration;
 
-use roundel::{Clock, Order};
+use roundel::{Clock, Order, Tracer};
 use support::{Call, Desk};
 
 #[test]
@@ -131,4 +133,46 @@ fn closing_hands_out_every_job_and_refuses_letters() {
     assert_eq!(desk.dispatcher.close().len(), 3);
     assert_eq!(inbox.push("late".to_owned()), Err("late".to_owned()));
     assert!(desk.dispatcher.close().is_empty());
+}
+
+/// Writes down what it hears.
+#[derive(Default)]
+struct Witness(RefCell<Vec<String>>);
+
+impl Tracer for Witness {
+    fn wait_began(&self, limit: Option<Duration>) {
+        self.0.borrow_mut().push(format!("wait {limit:?}"));
+    }
+
+    fn wait_ended(&self) {
+        self.0.borrow_mut().push("woken".to_owned());
+    }
+
+    fn turn_began(&self, jobs: usize) {
+        self.0.borrow_mut().push(format!("turn of {jobs}"));
+    }
+
+    fn turn_ended(&self) {
+        self.0.borrow_mut().push("end".to_owned());
+    }
+}
+
+#[test]
+fn a_tracer_hears_of_waits_and_turns() {
+    let desk = Desk::simulated();
+    let witness = Rc::new(Witness::default());
+    desk.dispatcher.set_tracer(Some(witness.clone()));
+    desk.push("a");
+    desk.push("b");
+    desk.turn(true);
+    desk.dispatcher.external_begin();
+    let inbox = desk.dispatcher.inbox();
+    // Once the dispatcher is about to sleep, so that it has something to be woken by.
+    desk.on_block(move || inbox.push("letter".to_owned()).unwrap());
+    desk.turn(true);
+    desk.dispatcher.set_tracer(None);
+    desk.turn(false);
+    let heard = witness.0.take().join(", ");
+    assert_eq!(heard, "turn of 2, end, wait None, woken, turn of 1, end");
+    assert_eq!(Rc::strong_count(&witness), 1);
 }
