@@ -69,6 +69,23 @@ pub(crate) fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<
     })
 }
 
+/// `asyncio.current_task(loop)`.
+///
+/// Asks the interpreter: while a task takes an eager first step, a loop of ours does not know it.
+#[cfg(not(Py_3_14))]
+pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
+    names().current_tasks.dict_get(event_loop.object())
+}
+
+/// `asyncio.current_task(loop)`.
+///
+/// Asks the interpreter: while a task takes an eager first step, a loop of ours does not know it.
+#[cfg(Py_3_14)]
+pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
+    let task = names().current_task.call([event_loop.object()])?;
+    Ok(task.not_none().cloned())
+}
+
 impl Obj<EventLoop> {
     /// Makes `task` the current one.
     #[inline]

@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, OnceCell};
 
+use crate::event_loop::EventLoop;
 use crate::future_iterator::FutureIterator;
 use crate::hot::{
     Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Sent, Signature, Slot, Str,
@@ -228,12 +229,14 @@ pub(crate) fn cancelled_error(message: Option<&Object>) -> Result<Object> {
 
 /// The loop given as an argument, or asyncio's current one.
 pub(crate) fn loop_or_current(event_loop: Option<&Object>) -> Result<LoopRef> {
-    match event_loop.and_then(Object::not_none) {
-        Some(event_loop) => Ok(LoopRef::of(event_loop)),
-        None => Ok(LoopRef::of(
-            &names().events.call_method(&names().get_event_loop, [])?,
-        )),
+    if let Some(event_loop) = event_loop.and_then(Object::not_none) {
+        return Ok(LoopRef::of(event_loop));
     }
+    if let Some(running) = EventLoop::running() {
+        return Ok(LoopRef::of(running.as_any()));
+    }
+    let current = names().events.call_method(&names().get_event_loop, [])?;
+    Ok(LoopRef::of(&current))
 }
 
 /// Where Python is now, for debug mode.
@@ -365,7 +368,9 @@ impl Future {
         }
     }
 
-    fn exception(this: &Obj<Self>) -> Result<Object> {
+    /// The exception, `None` of a future that has a result. Raises `InvalidStateError` if there is neither, and
+    /// `CancelledError`.
+    pub(crate) fn exception(this: &Obj<Self>) -> Result<Object> {
         match this.state.get() {
             State::Pending => Err(Raised::new(
                 &names().invalid_state_error,

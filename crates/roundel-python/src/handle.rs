@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::callback::Callback;
 use crate::event_loop::EventLoop;
 use crate::hot::{
     Args, Chain, Class, Comparison, Entered, Float, HotType, IntoObject, Obj, Object, Raised,
@@ -191,7 +192,11 @@ impl Handle {
     #[inline]
     fn call(&self, callback: &Object, context: &Object) -> Result<Object> {
         let _entered = Entered::new(context)?;
-        if let Some(argument) = self.argument.get() {
+        let argument = self.argument.get();
+        if let Some(native) = callback.downcast_exact::<Callback>() {
+            return Callback::run(native, argument.as_ref()).map(|()| none());
+        }
+        if let Some(argument) = argument {
             return callback.call([&argument]);
         }
         match self.arguments.get() {
@@ -240,7 +245,8 @@ impl Handle {
         }
     }
 
-    fn cancel(this: &Obj<Self>) -> Result<()> {
+    /// Keeps the callback from being called.
+    pub(crate) fn cancel(this: &Obj<Self>) -> Result<()> {
         this.wait_until_called()?;
         if this.cancelled.replace(true) {
             return Ok(());
@@ -514,6 +520,14 @@ impl HotType for TimerHandle {
 
     fn clear(&self) {
         self.given.set(None);
+    }
+}
+
+/// `handle.cancel()`, of a handle of ours or anybody's.
+pub(crate) fn cancel_handle(handle: &Object) -> Result<()> {
+    match handle.downcast::<Handle>() {
+        Some(native) => Handle::cancel(native),
+        None => handle.call_method(&names().cancel, []).map(drop),
     }
 }
 

@@ -8,10 +8,14 @@
 //! ```
 #![deny(unsafe_code)]
 
+mod callback;
+mod combinators;
+mod coroutine;
 mod current;
 mod event_loop;
 mod future;
 mod future_iterator;
+mod future_ref;
 mod handle;
 #[expect(unsafe_code, reason = "the typed layer over Python's C API")]
 mod hot;
@@ -37,5 +41,7 @@ fn fill(module: &Module) -> Result<()> {
         .class::<waiter::Waiter>()?;
     sleep::register(module)?;
     event_loop::register(module)?;
+    module.hidden_class::<callback::Callback>()?;
+    combinators::register(module)?;
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The loop of a future: one of ours, which is called directly, or anybody's.
 
 use crate::event_loop::EventLoop;
+use crate::future::Future;
 use crate::handle::{Handle, TimerHandle};
-use crate::hot::{Float, IntoObject, Obj, Object, Result};
+use crate::hot::{Args, Float, IntoObject, Obj, Object, Result};
 use crate::job::Job;
 use crate::names::names;
 
@@ -70,6 +71,18 @@ impl LoopRef {
         }
     }
 
+    /// `loop.call_soon(callback)` in the current context; gives the handle.
+    pub(crate) fn call_soon_handle(&self, callback: &Object) -> Result<Object> {
+        match self {
+            Self::Native(native) => {
+                let handle = Handle::create(native, callback, &[], None)?;
+                native.schedule(Job::Handle(handle.clone()))?;
+                Ok(handle.into_any())
+            }
+            Self::Foreign(foreign) => foreign.call_method(&names().call_soon, [callback]),
+        }
+    }
+
     /// `loop.call_at(when, callback)` in the current context; gives the handle.
     pub(crate) fn call_at(&self, when: f64, callback: &Object) -> Result<Object> {
         match self {
@@ -90,6 +103,29 @@ impl LoopRef {
             Self::Native(native) => native.time(),
             Self::Foreign(foreign) => Float::of(&foreign.call_method(&names().time, [])?),
         }
+    }
+
+    /// `loop.create_task(*arguments)`.
+    #[inline]
+    pub(crate) fn create_task(&self, arguments: &Args<'_>) -> Result<Object> {
+        match self {
+            Self::Native(native) => EventLoop::create_task(native, arguments),
+            Self::Foreign(foreign) => arguments.call_method(foreign, &names().create_task),
+        }
+    }
+
+    /// `loop.create_future()`.
+    pub(crate) fn create_future(&self) -> Result<Object> {
+        match self {
+            Self::Native(_) => Ok(self.new_future()?.into_any()),
+            Self::Foreign(foreign) => foreign.call_method(&names().create_future, []),
+        }
+    }
+
+    /// A future of ours, for what nobody else sees.
+    #[inline]
+    pub(crate) fn new_future(&self) -> Result<Obj<Future>> {
+        Ok(Obj::create(Future::on(self)?))
     }
 
     /// `loop.get_debug()`.

@@ -17,6 +17,8 @@ macro_rules! names {
             pub(crate) kw_context: Object,
             /// What a handle from another thread passes for, from 3.14 on.
             pub(crate) thread_safe_handle: Object,
+            /// `("loop",)`, the keywords of a call.
+            pub(crate) kw_loop: Object,
             /// `("msg",)`, the keywords of a call.
             pub(crate) kw_msg: Object,
             /// `("debug",)`, the keywords of a call.
@@ -37,6 +39,7 @@ macro_rules! names {
                         c"asyncio.events",
                         if cfg!(Py_3_14) { c"_ThreadSafeHandle" } else { c"Handle" },
                     )?,
+                    kw_loop: Tuple::of(&[string("loop")?])?,
                     kw_msg: Tuple::of(&[string("msg")?])?,
                     kw_debug: Tuple::of(&[string("debug")?])?,
                     create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
@@ -63,7 +66,9 @@ names! {
         _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
         _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _init _get _put _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled _set_running_loop _get_running_loop get_running_loop fileno
+        _init _get _put _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled
+        _set_running_loop _get_running_loop get_running_loop fileno cancelling uncancel _cancel_message
+        _make_cancelled_error _log_destroy_pending exceptions cr_await gi_code co_flags set_result
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -71,6 +76,13 @@ names! {
         queue_empty = "asyncio" : "QueueEmpty",
         queue_full = "asyncio" : "QueueFull",
         broken_barrier_error = "asyncio" : "BrokenBarrierError",
+        gathering_future = "asyncio.tasks" : "_GatheringFuture",
+        current_task = "asyncio.tasks" : "current_task",
+        is_future = "asyncio.futures" : "isfuture",
+        ensure_future = "asyncio.tasks" : "ensure_future",
+        exception_group = "builtins" : "ExceptionGroup",
+        base_exception_group = "builtins" : "BaseExceptionGroup",
+        round = "builtins" : "round",
         c_task = "asyncio" : "Task",
         c_future = "asyncio" : "Future",
         handle = "asyncio" : "Handle",

@@ -200,7 +200,7 @@ fn os_error(error: &io::Error) -> Raised {
 }
 
 /// The methods that hot objects call directly.
-fn hot_methods() -> [&'static Object; 5] {
+fn hot_methods() -> [&'static Object; 6] {
     let names = names();
     [
         &names.call_soon,
@@ -208,6 +208,7 @@ fn hot_methods() -> [&'static Object; 5] {
         &names.call_later,
         &names.time,
         &names.create_task,
+        &names.create_future,
     ]
 }
 

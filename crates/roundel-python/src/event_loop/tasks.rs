@@ -26,8 +26,9 @@ impl EventLoop {
         Ok(Obj::create(Future::on(&Self::as_ref(this))?))
     }
 
+    /// `loop.create_task(coro, *, name=None, context=None, eager_start=None, **kwargs)`.
     #[inline]
-    fn create_task(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
+    pub(crate) fn create_task(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
         static SIGNATURE: Signature<4> = Signature::method(
             "BaseEventLoop.create_task",
             [c"coro", c"name", c"context", c"eager_start"],

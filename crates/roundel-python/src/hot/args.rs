@@ -53,12 +53,20 @@ impl<'a> Args<'a> {
     }
 
     /// Only positional arguments.
-    pub(super) fn from_slice(positional: &'a [Object]) -> Self {
+    pub(crate) fn from_slice(positional: &'a [Object]) -> Self {
         Self {
             positional,
             names: &[],
             values: &[],
         }
+    }
+
+    /// Calls a method with these arguments.
+    pub(crate) fn call_method(&self, object: &Object, name: &Object) -> Result<Object> {
+        let mut all = vec![object.clone()];
+        all.extend_from_slice(self.positional);
+        all.extend_from_slice(self.values);
+        Object::call_method_keywords(name, &all, &Tuple::of(self.names)?)
     }
 
     /// Positional arguments and keywords in the order of their names.

@@ -5,7 +5,8 @@ use pyo3_ffi::{PyObject, PySendResult};
 
 use super::error::{Raised, Result};
 use super::object::{Obj, Object};
-use super::value::{Tuple, exceptions};
+use super::stop_iteration;
+use super::value::{IntoObject, Str, Tuple, exceptions};
 use crate::names::names;
 
 /// How one step of a coroutine or iterator ended.
@@ -17,6 +18,17 @@ pub(crate) enum Sent {
     Returned(Object),
     /// It failed.
     Raised(Raised),
+}
+
+/// As the methods `send` and `throw` return it: only an exception can say there that it is done.
+impl IntoObject for Sent {
+    fn into_object(self) -> Result<Object> {
+        match self {
+            Self::Yielded(value) => Ok(value),
+            Self::Returned(value) => Err(stop_iteration::raise_new(&value)),
+            Self::Raised(raised) => Err(raised),
+        }
+    }
 }
 
 #[inline]
@@ -181,6 +193,12 @@ impl Object {
         }
     }
 
+    /// `object + other`.
+    pub(crate) fn plus(&self, other: &Self) -> Result<Self> {
+        // SAFETY: takes any two objects.
+        own(unsafe { ffi::PyNumber_Add(self.as_ptr(), other.as_ptr()) })
+    }
+
     /// `isinstance(object, kind)`.
     pub(crate) fn is_instance(&self, kind: &Self) -> Result<bool> {
         // SAFETY: takes any two objects.
@@ -254,6 +272,22 @@ impl Object {
         }
     }
 
+    /// `key in object` of a dictionary.
+    pub(crate) fn dict_contains(&self, key: &Self) -> Result<bool> {
+        // SAFETY: a dictionary; the key is borrowed.
+        match unsafe { ffi::PyDict_Contains(self.as_ptr(), key.as_ptr()) } {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Raised::already()),
+        }
+    }
+
+    /// `len(object)` of a dictionary.
+    pub(crate) fn dict_len(&self) -> usize {
+        // SAFETY: a dictionary.
+        usize::try_from(unsafe { ffi::PyDict_Size(self.as_ptr()) }).unwrap_or(0)
+    }
+
     /// A new, empty dictionary.
     pub(crate) fn new_dict() -> Result<Self> {
         // SAFETY: gives a new reference or sets the error indicator.
@@ -313,10 +347,35 @@ impl Object {
         };
     }
 
+    /// The context of this exception: what was being handled when it was raised.
+    pub(crate) fn context(&self) -> Option<Self> {
+        // SAFETY: an exception.
+        let context = unsafe { ffi::PyException_GetContext(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Obj::steal(context) }
+    }
+
+    /// Sets the context of this exception.
+    pub(crate) fn set_context(&self, context: &Self) {
+        // SAFETY: both are exceptions; the reference of its own is stolen.
+        unsafe { ffi::PyException_SetContext(self.as_ptr(), context.clone().into_ptr()) };
+    }
+
+    /// Makes this exception one that was raised `from None`.
+    pub(crate) fn suppress_context(&self) {
+        // SAFETY: an exception, and null for no cause.
+        unsafe { ffi::PyException_SetCause(self.as_ptr(), std::ptr::null_mut()) };
+    }
+
     /// Whether this is an instance of an exception type.
     pub(crate) fn is_exception(&self) -> bool {
         // SAFETY: takes any object.
         unsafe { ffi::PyExceptionInstance_Check(self.as_ptr()) != 0 }
+    }
+
+    /// `type(object).__name__`.
+    pub(crate) fn type_name(&self) -> Result<String> {
+        Str::of(&self.type_of().attr(&names().__name__)?)
     }
 
     /// Whether this is a type.

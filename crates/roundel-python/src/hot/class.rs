@@ -273,11 +273,7 @@ unsafe extern "C" fn send_method<T, F: Unary<T, Sent>>(
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls a method with an object of its type.
-        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
-            Sent::Yielded(value) => value.into_ptr(),
-            Sent::Returned(value) => stop_iteration::finish_method(&value),
-            Sent::Raised(_) => ptr::null_mut(),
-        }
+        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
     })
 }
 
@@ -288,6 +284,7 @@ impl<T: HotType> Class<T> {
         T: Default,
         <T::Base as Ancestor>::Chain: Default,
     {
+        self.flags = 0;
         self.slot(ffi::Py_tp_new, native::new::<T> as *mut c_void);
         self.slot(ffi::Py_tp_init, init::<T, F> as *mut c_void)
     }
@@ -477,7 +474,8 @@ impl<T: HotType> Class<T> {
             methods: Vec::new(),
             attributes: Vec::new(),
             slots: Vec::new(),
-            flags: 0,
+            // Until there is a constructor: an object that Python made on its own would have no value.
+            flags: u64::from(ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION),
             kind: PhantomData,
         };
         T::class(&mut class);

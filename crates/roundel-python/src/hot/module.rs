@@ -31,6 +31,12 @@ impl Module {
         )
     }
 
+    /// Makes a type that has no name in the module.
+    pub(crate) fn hidden_class<T: HotType>(&self) -> Result<&Self> {
+        Class::<T>::build(&self.0)?;
+        Ok(self)
+    }
+
     /// Adds a function.
     pub(crate) fn function<R: IntoObject, F: Fn(&Args<'_>) -> R + Copy + 'static>(
         &self,

@@ -13,6 +13,7 @@
 use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
 
+use super::error::Raised;
 use super::object::Object;
 
 /// Ends a `tp_iternext` with `value`; gives what the slot has to return.
@@ -24,15 +25,9 @@ pub(super) fn finish(value: Object) -> *mut PyObject {
     std::ptr::null_mut()
 }
 
-/// Ends a method such as `send`, where only an exception can say that there is no more.
-pub(super) fn finish_method(value: &Object) -> *mut PyObject {
-    raise_new(value);
-    std::ptr::null_mut()
-}
-
-/// A `StopIteration` of its own for `value`. Built by hand, since `PyErr_SetObject` would unpack a tuple
+/// Raises a `StopIteration` of its own for `value`. Built by hand, since `PyErr_SetObject` would unpack a tuple
 /// and take an exception for the `StopIteration` itself.
-fn raise_new(value: &Object) {
+pub(super) fn raise_new(value: &Object) -> Raised {
     // SAFETY: a call with one argument; failing sets the error indicator too.
     unsafe {
         let exception = ffi::PyObject_CallOneArg(ffi::PyExc_StopIteration, value.as_ptr());
@@ -41,6 +36,7 @@ fn raise_new(value: &Object) {
             ffi::Py_DECREF(exception);
         }
     }
+    Raised::already()
 }
 
 #[cfg(not(all(Py_3_12, not(Py_GIL_DISABLED))))]
@@ -49,7 +45,7 @@ mod recycled {
 
     #[inline]
     pub(super) fn raise(value: Object) {
-        raise_new(&value);
+        let _raised = raise_new(&value);
     }
 
     #[inline]
@@ -78,7 +74,8 @@ mod recycled {
     #[inline]
     pub(super) fn raise(value: Object) {
         let Some(exception) = free_exception() else {
-            return raise_new(&value);
+            let _raised = raise_new(&value);
+            return;
         };
         // SAFETY: ours alone (reference count 1); the old value is given up after the new one is in.
         unsafe {

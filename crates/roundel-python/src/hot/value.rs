@@ -38,6 +38,8 @@ pub(crate) mod exceptions {
         keyboard_interrupt = PyExc_KeyboardInterrupt,
         system_exit = PyExc_SystemExit,
         stop_iteration = PyExc_StopIteration,
+        stop_async_iteration = PyExc_StopAsyncIteration,
+        assertion_error = PyExc_AssertionError,
         runtime_error = PyExc_RuntimeError,
         system_error = PyExc_SystemError,
         type_error = PyExc_TypeError,

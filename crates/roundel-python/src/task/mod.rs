@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::current;
 use crate::future::{Future, State, cancel_args, loop_or_current};
+use crate::future_ref;
 use crate::hot::{
     Args, Chain, Class, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Registry, Result,
     Signature, Slot, Str, TypeCell, Visit, exceptions, none,
@@ -14,7 +15,6 @@ use crate::hot::{
 use crate::job::Job;
 use crate::loop_ref::LoopRef;
 use crate::names::names;
-use crate::waiter::Waiter;
 
 /// A coroutine that is driven by a loop (`asyncio.Task`). Its result is that of the coroutine.
 pub(crate) struct Task {
@@ -205,7 +205,7 @@ impl Task {
         }
         this.cancels_requested.set(this.cancels_requested.get() + 1);
         if let Some(awaited) = this.waits_for.get()
-            && cancel_awaited(&awaited, message)?
+            && future_ref::cancel(&awaited, message)?
         {
             return Ok(true);
         }
@@ -233,26 +233,11 @@ impl Task {
     pub(crate) fn must_cancel(&self) -> bool {
         self.must_cancel.get()
     }
-}
 
-/// Cancels what a task waits for; false if it is done.
-fn cancel_awaited(awaited: &Object, message: Option<&Object>) -> Result<bool> {
-    if let Some(waiter) = awaited.downcast_exact::<Waiter>() {
-        return Waiter::cancel(waiter, message);
+    /// Keeps silent about it if it goes away while it is pending: whoever made it knows.
+    pub(crate) fn may_be_destroyed(&self) {
+        self.log_destroy_pending.set(false);
     }
-    if let Some(future) = awaited.downcast_exact::<Future>() {
-        return Future::cancel(future, message);
-    }
-    if let Some(task) = awaited.downcast_exact::<Task>() {
-        return Task::cancel(task, message);
-    }
-    let message = message.cloned().unwrap_or_else(none);
-    Object::call_method_keywords(
-        &names().cancel,
-        &[awaited.clone(), message],
-        &names().kw_msg,
-    )?
-    .truth()
 }
 
 /// Looking at a task.

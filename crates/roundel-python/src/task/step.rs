@@ -1,8 +1,9 @@
 //! One step of a task: into the coroutine, out of it, and what comes of that.
 
-use super::{Task, cancel_awaited};
+use super::Task;
 use crate::current;
 use crate::future::{Future, State};
+use crate::future_ref::{self, own_future};
 use crate::hot::{
     Entered, Obj, Object, Raised, Result, Sent, Str, exceptions, is_instance_of, send, settle,
     throw,
@@ -182,7 +183,7 @@ impl Task {
     #[cold]
     fn cancel_at_once(this: &Obj<Self>) -> Result<()> {
         if let Some(awaited) = this.waits_for.get()
-            && cancel_awaited(&awaited, this.base().cancel_message().as_ref())?
+            && future_ref::cancel(&awaited, this.base().cancel_message().as_ref())?
         {
             this.must_cancel.set(false);
         }
@@ -267,15 +268,6 @@ impl Task {
         Self::schedule_throw(this, error)?;
         Ok(false)
     }
-}
-
-/// A future of exactly our types; a derived class may have replaced methods, so it is treated as a foreign one.
-#[inline]
-fn own_future(awaited: &Object) -> Option<&Obj<Future>> {
-    if let Some(task) = awaited.downcast_exact::<Task>() {
-        return Some(task.base());
-    }
-    awaited.downcast_exact::<Future>()
 }
 
 /// The exception of what a task waited for; `None` if the coroutine finds out by itself.
