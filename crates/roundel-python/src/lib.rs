@@ -24,6 +24,7 @@ mod loop_ref;
 mod names;
 mod sleep;
 mod task;
+mod timeout;
 mod waiter;
 
 use hot::{Module, Result};
@@ -43,5 +44,6 @@ fn fill(module: &Module) -> Result<()> {
     event_loop::register(module)?;
     module.hidden_class::<callback::Callback>()?;
     combinators::register(module)?;
+    timeout::register(module)?;
     Ok(())
 }
