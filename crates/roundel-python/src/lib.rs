@@ -24,6 +24,7 @@ mod loop_ref;
 mod names;
 mod sleep;
 mod task;
+mod task_group;
 mod timeout;
 mod waiter;
 
@@ -45,5 +46,6 @@ fn fill(module: &Module) -> Result<()> {
     module.hidden_class::<callback::Callback>()?;
     combinators::register(module)?;
     timeout::register(module)?;
+    task_group::register(module)?;
     Ok(())
 }
