@@ -46,6 +46,16 @@ impl Callback {
         owner.downcast::<T>().cloned()
     }
 
+    /// What it is about, of whatever type.
+    pub(crate) fn subject(&self) -> Option<Object> {
+        self.owner.get()
+    }
+
+    /// The item.
+    pub(crate) fn item(&self) -> Option<Object> {
+        self.item.get()
+    }
+
     /// Does what it is for.
     #[inline]
     pub(crate) fn run(this: &Obj<Self>, future: Option<&Object>) -> Result<()> {

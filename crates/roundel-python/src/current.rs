@@ -82,7 +82,13 @@ pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
 /// Asks the interpreter: while a task takes an eager first step, a loop of ours does not know it.
 #[cfg(Py_3_14)]
 pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
-    let task = names().current_task.call([event_loop.object()])?;
+    let task = names().current_task_of.call([event_loop.object()])?;
+    if !task.is_none() {
+        return Ok(Some(task));
+    }
+    // asyncio's tasks in pure Python keep a dictionary of their own; who uses them puts a function in the place.
+    let other = names().tasks.attr(&names().current_task)?;
+    let task = other.call([event_loop.object()])?;
     Ok(task.not_none().cloned())
 }
 

@@ -68,7 +68,8 @@ names! {
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
         _init _get _put _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled
         _set_running_loop _get_running_loop get_running_loop fileno cancelling uncancel _cancel_message
-        _make_cancelled_error _log_destroy_pending exceptions cr_await gi_code co_flags set_result
+        _make_cancelled_error _log_destroy_pending exceptions cr_await gi_code co_flags set_result current_task
+        set_exception
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -77,8 +78,10 @@ names! {
         queue_full = "asyncio" : "QueueFull",
         broken_barrier_error = "asyncio" : "BrokenBarrierError",
         gathering_future = "asyncio.tasks" : "_GatheringFuture",
-        current_task = "asyncio.tasks" : "current_task",
+        current_task_of = "asyncio.tasks" : "current_task",
+        tasks = "asyncio" : "tasks",
         is_future = "asyncio.futures" : "isfuture",
+        is_awaitable = "inspect" : "isawaitable",
         ensure_future = "asyncio.tasks" : "ensure_future",
         exception_group = "builtins" : "ExceptionGroup",
         base_exception_group = "builtins" : "BaseExceptionGroup",

@@ -113,7 +113,8 @@ impl TaskGroup {
             Signature::method("TaskGroup.create_task", [c"coro"]).open();
         let [coroutine] = SIGNATURE.bind(args)?;
         if let Some(why) = this.closed() {
-            if let Some(coroutine) = coroutine {
+            // Up to 3.12 it is left to the caller.
+            if let Some(coroutine) = coroutine.filter(|_| cfg!(Py_3_13)) {
                 close(coroutine)?;
             }
             return Err(Self::refused(this, why));
