@@ -3,9 +3,15 @@
 # (Debian's python3 leaves them out). At least one must have them, unless ROUNDEL_ALLOW_NO_SUITE is set.
 set -eu
 
+# Tests that wait for real time learn nothing from another interpreter.
+default=$(scripts/interpreters.sh default | cut -d' ' -f1)
+found=$(scripts/interpreters.sh)
+echo "$found"
 suites=0
-for version in $(scripts/interpreters.sh | tee /dev/stderr | cut -d' ' -f1); do
-    make test-python test-parity PY="$version"
+for version in $(echo "$found" | cut -d' ' -f1); do
+    slow=
+    [ "$version" = "$default" ] || slow="-m 'not slow'"
+    PYTEST_ADDOPTS=$slow make test-python test-parity PY="$version"
     if ".venvs/$version/bin/python" -c 'import test.test_asyncio' 2>/dev/null; then
         make test-cpython PY="$version"
         suites=$((suites + 1))

@@ -27,26 +27,9 @@ from typing import NoReturn, TextIO
 
 HERE = Path(__file__).parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-# What asks nothing of sockets, transports and subprocesses beyond readers and writers.
-GATE = [
-    "test_tasks",
-    "test_events",
-    "test_futures",
-    "test_futures2",
-    "test_queues",
-    "test_locks",
-    "test_taskgroups",
-    "test_timeouts",
-    "test_waitfor",
-    "test_runners",
-    "test_eager_task_factory",
-    "test_context",
-    "test_threads",
-    "test_pep492",
-    "test_staggered",
-]
 # Other event loops' files, and files that make no event loop.
 FOREIGN = ("windows", "proactor", "test_tools")
+JOBS = 2 * (os.cpu_count() or 1)  # most of the time is spent waiting
 TEST_SECONDS = 30
 FILE_SECONDS = 900
 MAX_HUNG = 4  # tests of a file, before the rest of it is given up
@@ -240,7 +223,6 @@ def parse_arguments() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", help="run only these files, such as test_queues")
-    parser.add_argument("--all", action="store_true", help="run the files beyond the gate, too")
     parser.add_argument("--only", action="append", metavar="ID", help="run only this test")
     parser.add_argument("--mode", choices=("loop", "native"), help="run only in this mode")
     parser.add_argument("--loop", default="roundel:EventLoop", metavar="MODULE:CLASS")
@@ -248,7 +230,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--details", default=f"build/cpython-{VERSION}.log", help="file for the tracebacks"
     )
-    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("-j", "--jobs", type=int, default=JOBS)
     return parser.parse_args()
 
 
@@ -257,7 +239,7 @@ def main() -> int:
     options = parse_arguments()
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    files = options.files or [file for file in suite_files() if options.all or file in GATE]
+    files = options.files or suite_files()
     modes = [Mode("loop", options.loop, None), Mode("native", options.loop, options.primitives)]
     modes = [mode for mode in modes if options.mode in (None, mode.name)]
     print(f"test_asyncio of CPython {platform.python_version()} on {options.loop}", flush=True)
