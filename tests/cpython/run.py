@@ -19,11 +19,10 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 HERE = Path(__file__).parent
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -32,6 +31,7 @@ FOREIGN = ("windows", "proactor", "test_tools")
 JOBS = 2 * (os.cpu_count() or 1)  # most of the time is spent waiting
 TEST_SECONDS = 30
 FILE_SECONDS = 900
+MAX_PRINTED = 30
 MAX_HUNG = 4  # tests of a file, before the rest of it is given up
 
 
@@ -195,14 +195,18 @@ def judge(file: str, mode: Mode, only: list[str] | None, expected: list[str]) ->
     return tally
 
 
-def report_failures(mode: Mode, tallies: Iterable[Tally], details: TextIO) -> None:
-    """Prints what failed and how it ended; the whole of each traceback goes into a file."""
-    for tally in tallies:
-        for test_id, test in tally.failed.items():
+def report_failures(failed: list[tuple[Mode, str, Test]], details: Path) -> None:
+    """Prints what failed first and how it ended; every traceback goes into a file."""
+    details.parent.mkdir(parents=True, exist_ok=True)
+    with details.open("w") as file:
+        for number, (mode, test_id, test) in enumerate(failed):
             lines = test.detail.strip().splitlines() or [""]
             gist = lines[0] if test.verdict in ("crashed", "hung") else lines[-1]
-            print(f"{test.verdict}: {test_id} ({mode.name}): {gist[:120]}")
-            print(f"\n{test.verdict}: {test_id} ({mode.name})", *lines, sep="\n", file=details)
+            print(f"\n{test.verdict}: {test_id} ({mode.name})", *lines, sep="\n", file=file)
+            if number < MAX_PRINTED:
+                print(f"{test.verdict}: {test_id} ({mode.name}): {gist[:120]}")
+    if failed:
+        print(f"tracebacks of {len(failed)} failures: {details}")
 
 
 def print_table(
@@ -227,9 +231,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mode", choices=("loop", "native"), help="run only in this mode")
     parser.add_argument("--loop", default="roundel:EventLoop", metavar="MODULE:CLASS")
     parser.add_argument("--primitives", default="roundel", metavar="MODULE")
-    parser.add_argument(
-        "--details", default=f"build/cpython-{VERSION}.log", help="file for the tracebacks"
-    )
+    details = Path("build", f"cpython-{VERSION}.log")
+    parser.add_argument("--details", type=Path, default=details, help="file for the tracebacks")
     parser.add_argument("-j", "--jobs", type=int, default=JOBS)
     return parser.parse_args()
 
@@ -250,14 +253,15 @@ def main() -> int:
             for mode in modes
         }
         tallies = {key: job.result() for key, job in jobs.items()}
-    Path(options.details).parent.mkdir(parents=True, exist_ok=True)
-    with open(options.details, "w") as details:
-        for mode in modes:
-            report_failures(mode, (tallies[file, mode] for file in files), details)
+    failed = [
+        (mode, test_id, test)
+        for (_, mode), tally in tallies.items()
+        for test_id, test in tally.failed.items()
+    ]
+    report_failures(failed, options.details)
     print_table(files, modes, tallies)
     passed = sum(tally.passed for tally in tallies.values())
-    failed = sum(len(tally.failed) for tally in tallies.values())
-    print(f"\n{passed} passed, {failed} failed")
+    print(f"\n{passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 
