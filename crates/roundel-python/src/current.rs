@@ -37,9 +37,23 @@ pub(crate) fn instead(
     step: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let previous = swap(event_loop.object(), Some(task.as_any()))?;
+    let outer = event_loop.exchange_current(Some(task.clone()));
     let stepped = step().map_err(Raised::fetch);
+    drop(event_loop.exchange_current(outer));
     swap(event_loop.object(), previous.as_ref())?;
     stepped.map_err(Raised::restore)
+}
+
+/// The task that runs in this thread, if one does on a loop of ours.
+#[inline]
+pub(crate) fn running() -> Result<Option<Object>> {
+    let Some(event_loop) = EventLoop::running() else {
+        return Ok(None);
+    };
+    match event_loop.current.get() {
+        Some(task) => Ok(Some(task.into_any())),
+        None => task(&LoopRef::Foreign(event_loop.into_any())),
+    }
 }
 
 /// Makes `task`, or none, the current one of a loop; gives the one that was.
@@ -71,7 +85,7 @@ pub(crate) fn swap(event_loop: &Object, task: Option<&Object>) -> Result<Option<
 
 /// `asyncio.current_task(loop)`.
 ///
-/// Asks the interpreter: while a task takes an eager first step, a loop of ours does not know it.
+/// Asks the interpreter: a loop of ours does not know of other people's tasks.
 #[cfg(not(Py_3_14))]
 pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
     names().current_tasks.dict_get(event_loop.object())
@@ -79,7 +93,7 @@ pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
 
 /// `asyncio.current_task(loop)`.
 ///
-/// Asks the interpreter: while a task takes an eager first step, a loop of ours does not know it.
+/// Asks the interpreter: a loop of ours does not know of other people's tasks.
 #[cfg(Py_3_14)]
 pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
     let task = names().current_task_of.call([event_loop.object()])?;
@@ -90,6 +104,16 @@ pub(crate) fn task(event_loop: &LoopRef) -> Result<Option<Object>> {
     let other = names().tasks.attr(&names().current_task)?;
     let task = other.call([event_loop.object()])?;
     Ok(task.not_none().cloned())
+}
+
+impl LoopRef {
+    /// Has a loop of ours know another task as the current one; gives the one that was.
+    fn exchange_current(&self, task: Option<Obj<Task>>) -> Option<Obj<Task>> {
+        match self {
+            Self::Native(native) => native.current.replace(task),
+            Self::Foreign(_) => None,
+        }
+    }
 }
 
 impl Obj<EventLoop> {

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::hot::{Object, Result, Shared, Str, Tuple, import};
+use crate::hot::{Object, Result, Shared, Str, Tuple, import, new_exception};
 
 macro_rules! names {
     (
@@ -26,6 +26,8 @@ macro_rules! names {
             /// Where the interpreter keeps the current task of each loop: a dictionary, or from 3.14 on a
             /// function that changes it.
             pub(crate) current_tasks: Object,
+            /// `asyncio.QueueShutDown`, or one of ours where asyncio has none.
+            pub(crate) queue_shut_down: Object,
             /// `asyncio.BaseEventLoop.create_task`.
             pub(crate) create_task_by_factory: Object,
         }
@@ -42,6 +44,7 @@ macro_rules! names {
                     kw_loop: Tuple::of(&[string("loop")?])?,
                     kw_msg: Tuple::of(&[string("msg")?])?,
                     kw_debug: Tuple::of(&[string("debug")?])?,
+                    queue_shut_down: queue_shut_down()?,
                     create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
                         .attr(&string("create_task")?)?,
                     current_tasks: import(
@@ -66,10 +69,12 @@ names! {
         _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
         _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
         slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _init _get _put _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled
+        _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled
         _set_running_loop _get_running_loop get_running_loop fileno cancelling uncancel _cancel_message
         _make_cancelled_error _log_destroy_pending exceptions cr_await gi_code co_flags set_result current_task
         set_exception
+        _init _get _put full empty qsize put_nowait get_nowait _format popleft append pop acquire release locked
+        __module__ __qualname__
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -111,10 +116,21 @@ names! {
         task_repr = "asyncio.base_tasks" : "_task_repr",
         task_get_stack = "asyncio.base_tasks" : "_task_get_stack",
         task_print_stack = "asyncio.base_tasks" : "_task_print_stack",
+        deque = "collections" : "deque",
+        heappush = "heapq" : "heappush",
+        heappop = "heapq" : "heappop",
         not_implemented = "builtins" : "NotImplemented",
         generator = "types" : "GeneratorType",
         get_frame = "sys" : "_getframe",
     }
+}
+
+fn queue_shut_down() -> Result<Object> {
+    if cfg!(Py_3_13) {
+        return import(c"asyncio", c"QueueShutDown");
+    }
+    let doc = c"Raised when putting on to or getting from a shut-down Queue.";
+    new_exception(c"roundel.QueueShutDown", doc)
 }
 
 static NAMES: OnceLock<Shared<Names>> = OnceLock::new();

@@ -9,14 +9,14 @@ use crate::waiter::{Operation, Poll, Waiter, attempt, nothing_to_pass_on};
 static SLEEP: Operation = Operation {
     name: "sleep",
     poll,
-    abandon,
+    interrupt,
 };
 
 /// A `sleep` whose delay is not a number, which is found out when it is awaited, as asyncio does.
 static SLEEP_WRONGLY: Operation = Operation {
     name: "sleep",
     poll: poll_wrong,
-    abandon: nothing_to_pass_on,
+    interrupt: nothing_to_pass_on,
 };
 
 /// Adds `sleep` to the module.
@@ -77,6 +77,9 @@ fn poll_wrong(waiter: &Obj<Waiter>, _woken: bool) -> Poll {
 }
 
 /// Tells the loop that its timer need not fire.
-fn abandon(waiter: &Obj<Waiter>, woken: bool) -> Result<()> {
-    if woken { Ok(()) } else { waiter.forget_timer() }
+fn interrupt(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {
+    if !woken {
+        attempt!(waiter.forget_timer());
+    }
+    Poll::raise(exception)
 }

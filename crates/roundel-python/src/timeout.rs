@@ -57,19 +57,19 @@ static ENTER: Operation = Operation {
     name: "Timeout.__aenter__",
     poll: |waiter, _| {
         let timeout = waiter.owner::<Timeout>();
-        attempt!(Timeout::enter(&timeout));
-        Poll::Ready(timeout.into_any())
+        attempt!(Timeout::enter(timeout));
+        Poll::Ready(timeout.as_any().clone())
     },
-    abandon: nothing_to_pass_on,
+    interrupt: nothing_to_pass_on,
 };
 
 static EXIT: Operation = Operation {
     name: "Timeout.__aexit__",
     poll: |waiter, _| {
-        let left = Timeout::leave(&waiter.owner(), waiter.item().as_ref());
+        let left = Timeout::leave(waiter.owner(), waiter.item().as_ref());
         left.map(|()| none()).into()
     },
-    abandon: nothing_to_pass_on,
+    interrupt: nothing_to_pass_on,
 };
 
 static EXPIRE: Action = Action {

@@ -9,12 +9,12 @@ use crate::future::loop_or_current;
 use crate::future_ref::FutureRef;
 use crate::handle::cancel_handle;
 use crate::hot::{
-    Args, Class, Deque, Float, HotType, IntoObject, List, Module, Obj, Object, Raised, Result,
-    Sent, Signature, Slot, Tuple, TypeCell, Visit, copy_context, exceptions, none,
+    Args, Class, Deque, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result, Sent,
+    Signature, Slot, Tuple, TypeCell, Visit, copy_context, exceptions, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
-use crate::waiter::{Operation, Poll, Waiter, attempt};
+use crate::waiter::{Operation, Poll, Waiter, Waiters, attempt};
 
 /// The iterator that `as_completed` returns: of awaitables of the results, or asynchronously of the futures.
 struct AsCompleted {
@@ -28,7 +28,7 @@ struct AsCompleted {
     /// The futures that are done and have not been handed out; nothing for one that the timeout gave up.
     done: Deque<Option<Object>>,
     /// Who waits for one of them.
-    waiters: List<Waiter>,
+    waiters: Waiters,
     /// What the futures call when they are done.
     callback: Slot<Callback>,
     timer: Slot,
@@ -37,11 +37,14 @@ struct AsCompleted {
 /// What `for` gets: the result of the next.
 static RESULT: Operation = Operation {
     name: "_AsCompletedIterator._wait_for_one",
-    poll: |waiter, _| match waiter.owner::<AsCompleted>().take(waiter) {
-        None => Waiter::park(waiter),
-        Some(next) => next.and_then(|next| FutureRef::of(&next).result()).into(),
+    poll: |waiter, _| {
+        let iterator = waiter.owner::<AsCompleted>();
+        match iterator.take() {
+            None => iterator.waiters.park(waiter),
+            Some(next) => next.and_then(|next| FutureRef::of(&next).result()).into(),
+        }
     },
-    abandon: AsCompleted::not_taken,
+    interrupt: AsCompleted::not_taken,
 };
 
 /// What `async for` gets: the next.
@@ -50,14 +53,14 @@ static FUTURE: Operation = Operation {
     poll: |waiter, woken| {
         let iterator = waiter.owner::<AsCompleted>();
         if !woken {
-            attempt!(iterator.begin(&iterator));
+            attempt!(iterator.begin(iterator));
             attempt!(iterator.ask());
         }
         iterator
-            .take(waiter)
-            .map_or_else(|| Waiter::park(waiter), Poll::from)
+            .take()
+            .map_or_else(|| iterator.waiters.park(waiter), Poll::from)
     },
-    abandon: AsCompleted::not_taken,
+    interrupt: AsCompleted::not_taken,
 };
 
 static COMPLETED: Action = Action {
@@ -87,7 +90,7 @@ fn as_completed(args: &Args<'_>) -> Result<Object> {
         todo: Slot::empty(),
         left: Cell::new(0),
         done: Deque::new(),
-        waiters: List::new(),
+        waiters: Waiters::new(),
         callback: Slot::empty(),
         timer: Slot::empty(),
     });
@@ -180,7 +183,7 @@ impl AsCompleted {
                 cancel_handle(&timer)?;
             }
         }
-        self.wake_one()
+        self.waiters.release_next()
     }
 
     /// Gives up all that are not done.
@@ -192,15 +195,9 @@ impl AsCompleted {
         for future in todo.to_vec()? {
             FutureRef::of(&future).forget(&callback)?;
             self.done.push_back(None);
-            self.wake_one()?;
+            self.waiters.release_next()?;
         }
         Ok(())
-    }
-
-    fn wake_one(&self) -> Result<()> {
-        self.waiters
-            .pop_front()
-            .map_or(Ok(()), |waiter| Waiter::wake(&waiter))
     }
 
     /// Counts one more as asked for; raises `StopAsyncIteration` if there is none left.
@@ -212,23 +209,20 @@ impl AsCompleted {
         Ok(())
     }
 
-    /// The next that is done, or `TimeoutError`; nothing if `waiter` has to wait, which is in the list then.
-    fn take(&self, waiter: &Obj<Waiter>) -> Option<Result<Object>> {
-        let Some(next) = self.done.pop_front() else {
-            self.waiters.push_back(waiter.clone());
-            return None;
-        };
+    /// The next that is done, or `TimeoutError`; nothing if it has to be waited for.
+    fn take(&self) -> Option<Result<Object>> {
+        let next = self.done.pop_front()?;
         Some(next.ok_or_else(|| Raised::throw(&exceptions::timeout_error())))
     }
 
     /// Whoever waited does so no more: what it asked for is to be had again.
-    fn not_taken(waiter: &Obj<Waiter>, woken: bool) -> Result<()> {
+    fn not_taken(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {
         let iterator = waiter.owner::<Self>();
         iterator.left.set(iterator.left.get() + 1);
         if woken && !iterator.done.is_empty() {
-            return iterator.wake_one();
+            attempt!(iterator.waiters.release_next());
         }
-        Ok(())
+        Poll::raise(exception)
     }
 
     /// `__next__`.

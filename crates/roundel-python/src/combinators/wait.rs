@@ -11,7 +11,7 @@ use crate::hot::{
     Slot, Str, Tuple, TypeCell, Visit, copy_context, exceptions, none,
 };
 use crate::loop_ref::LoopRef;
-use crate::waiter::{Operation, Waiter, attempt};
+use crate::waiter::{Operation, Poll, Waiter, attempt};
 
 /// What is to be waited for, and how far that has come.
 struct Waiting {
@@ -47,7 +47,10 @@ static WAIT: Operation = Operation {
         attempt!(waiting.begin(waiter));
         Waiter::park(waiter)
     },
-    abandon: |waiter, _| waiter.owner::<Waiting>().stop_watching(),
+    interrupt: |waiter, _, exception| {
+        attempt!(waiter.owner::<Waiting>().stop_watching());
+        Poll::raise(exception)
+    },
 };
 
 static COMPLETED: Action = Action {

@@ -230,6 +230,13 @@ impl Object {
         Ok(Tuple::items(&Tuple::from(self)?).to_vec())
     }
 
+    /// `len(object)`.
+    pub(crate) fn length(&self) -> Result<usize> {
+        // SAFETY: takes any object.
+        let length = unsafe { ffi::PyObject_Size(self.as_ptr()) };
+        usize::try_from(length).map_err(|_| Raised::already())
+    }
+
     /// `iter(object)`.
     pub(crate) fn iter(&self) -> Result<Self> {
         // SAFETY: takes any object.
@@ -395,6 +402,12 @@ impl Object {
     pub(crate) fn is_int(&self) -> bool {
         // SAFETY: takes any object.
         unsafe { ffi::PyLong_Check(self.as_ptr()) != 0 }
+    }
+
+    /// Whether this is a `float`.
+    pub(crate) fn is_float(&self) -> bool {
+        // SAFETY: takes any object.
+        unsafe { ffi::PyFloat_Check(self.as_ptr()) != 0 }
     }
 
     /// The value of an `int`.

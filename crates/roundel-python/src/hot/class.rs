@@ -1,27 +1,23 @@
 //! From Rust functions to the tables of a Python type.
 //!
-//! A method is given as a plain Rust function, `class.method0(c"done", DOC, Future::done)`. Each function has a
-//! zero-sized type of its own, so a generic trampoline can be made for it that calls it directly; no macro,
-//! no boxed closure, no look-up.
+//! A method is given as a plain Rust function, `class.method0(c"done", DOC, Future::done)`; how Python comes to
+//! call it is the affair of [`trampoline`].
 
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use pyo3_ffi as ffi;
 use pyo3_ffi::{
-    Py_ssize_t, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyObject, PySendResult,
-    PyType_Slot, PyType_Spec,
+    Py_ssize_t, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyType_Slot, PyType_Spec,
 };
 
-use super::args::{self, Args};
 use super::call::Sent;
 use super::error::{Raised, Result};
 use super::native::{self, Ancestor, HotType};
-use super::object::{Any, Obj, Object};
-use super::stop_iteration;
-use super::value::{IntoObject, exceptions};
+use super::object::{Obj, Object};
+use super::trampoline::{self, Binary, Comparison, Unary, Variadic};
+use super::value::{IntoObject, Str};
 
 /// Says what a hot type looks like from Python.
 pub(crate) struct Class<T> {
@@ -30,251 +26,6 @@ pub(crate) struct Class<T> {
     slots: Vec<PyType_Slot>,
     flags: u64,
     kind: PhantomData<T>,
-}
-
-/// The one value of a function's type.
-#[inline]
-pub(super) fn conjure<F: Copy>() -> F {
-    const {
-        assert!(
-            size_of::<F>() == 0,
-            "a plain function or a closure that captures nothing"
-        )
-    };
-    // SAFETY: a zero-sized value has no bytes, and one of it existed: whoever names `F` passed it in.
-    unsafe { ptr::NonNull::<F>::dangling().read() }
-}
-
-/// Gives what a C function returns for an object: the pointer, or null with the error indicator set.
-#[inline]
-pub(super) fn returned(result: Result<Object>) -> *mut PyObject {
-    result.map_or(ptr::null_mut(), Obj::into_ptr)
-}
-
-/// Runs the body of a function that Python called; a panic becomes an exception.
-#[inline]
-pub(super) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
-    // The objects that a panic can leave half changed are ours; what remains is said in the exception.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        let text = text.unwrap_or_default();
-        let _raised = Raised::new(
-            &exceptions::system_error(),
-            format!("roundel panicked: {text}"),
-        );
-        on_panic
-    })
-}
-
-/// A function of one object and no other argument.
-pub(crate) trait Unary<T, R>: Fn(&Obj<T>) -> R + Copy + 'static {}
-impl<T, R, F: Fn(&Obj<T>) -> R + Copy + 'static> Unary<T, R> for F {}
-
-/// A function of one object and one argument.
-pub(crate) trait Binary<T, R>: Fn(&Obj<T>, &Object) -> R + Copy + 'static {}
-impl<T, R, F: Fn(&Obj<T>, &Object) -> R + Copy + 'static> Binary<T, R> for F {}
-
-/// A function of one object and the arguments of a call.
-pub(crate) trait Variadic<T, R>: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static {}
-impl<T, R, F: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static> Variadic<T, R> for F {}
-
-unsafe extern "C" fn method0<T, R: IntoObject, F: Unary<T, R>>(
-    this: *mut PyObject,
-    _unused: *mut PyObject,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a method with an object of its type.
-        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
-    })
-}
-
-unsafe extern "C" fn method1<T, R: IntoObject, F: Binary<T, R>>(
-    this: *mut PyObject,
-    argument: *mut PyObject,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a method with an object of its type and a live argument.
-        let (this, argument) = unsafe { (Obj::lend(&this), Obj::lend(&argument)) };
-        returned(conjure::<F>()(this, argument).into_object())
-    })
-}
-
-pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
-    this: *mut PyObject,
-    args: *const *mut PyObject,
-    count: Py_ssize_t,
-    names: *mut PyObject,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a method with an object of its type and a vector of live arguments.
-        let (this, args) = unsafe { (Obj::lend(&this), Args::from_vector(args, count, &names)) };
-        returned(conjure::<F>()(this, &args).into_object())
-    })
-}
-
-unsafe extern "C" fn getter<T, R: IntoObject, F: Unary<T, R>>(
-    this: *mut PyObject,
-    _closure: *mut c_void,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a getter with an object of its type.
-        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
-    })
-}
-
-unsafe extern "C" fn setter<T, F: Binary<T, Result<()>>>(
-    this: *mut PyObject,
-    value: *mut PyObject,
-    _closure: *mut c_void,
-) -> c_int {
-    guarded(-1, || {
-        if value.is_null() {
-            let _raised = Raised::new(&exceptions::attribute_error(), "cannot delete attribute");
-            return -1;
-        }
-        // SAFETY: Python calls a setter with an object of its type and a live value.
-        let (this, value) = unsafe { (Obj::lend(&this), Obj::lend(&value)) };
-        status(conjure::<F>()(this, value))
-    })
-}
-
-fn status(result: Result<()>) -> c_int {
-    if result.is_ok() { 0 } else { -1 }
-}
-
-unsafe extern "C" fn init<T, F: Variadic<T, Result<()>>>(
-    this: *mut PyObject,
-    args: *mut PyObject,
-    kwargs: *mut PyObject,
-) -> c_int {
-    guarded(-1, || {
-        // SAFETY: Python calls `__init__` with an object of the type, a tuple and a dictionary or null.
-        let this = unsafe { Obj::lend(&this) };
-        // SAFETY: as above.
-        status(unsafe { args::from_tuple(args, kwargs, |args| conjure::<F>()(this, args)) })
-    })
-}
-
-unsafe extern "C" fn call<T, R: IntoObject, F: Variadic<T, R>>(
-    this: *mut PyObject,
-    args: *mut PyObject,
-    kwargs: *mut PyObject,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: as for `init`.
-        let this = unsafe { Obj::lend(&this) };
-        // SAFETY: as for `init`.
-        unsafe {
-            args::from_tuple(args, kwargs, |args| {
-                returned(conjure::<F>()(this, args).into_object())
-            })
-        }
-    })
-}
-
-unsafe extern "C" fn repr<T, R: IntoObject, F: Unary<T, R>>(this: *mut PyObject) -> *mut PyObject {
-    // SAFETY: the same contract as a getter's.
-    unsafe { getter::<T, R, F>(this, ptr::null_mut()) }
-}
-
-/// What two objects are compared for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Comparison {
-    Less,
-    LessOrEqual,
-    Equal,
-    NotEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-unsafe extern "C" fn compare<T, F>(
-    this: *mut PyObject,
-    other: *mut PyObject,
-    operator: c_int,
-) -> *mut PyObject
-where
-    F: Fn(&Obj<T>, &Object, Comparison) -> Result<Object> + Copy + 'static,
-{
-    let comparison = match operator {
-        ffi::Py_LT => Comparison::Less,
-        ffi::Py_LE => Comparison::LessOrEqual,
-        ffi::Py_EQ => Comparison::Equal,
-        ffi::Py_NE => Comparison::NotEqual,
-        ffi::Py_GT => Comparison::Greater,
-        _ => Comparison::GreaterOrEqual,
-    };
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls the slot with an object of the type and a live one.
-        let (this, other) = unsafe { (Obj::lend(&this), Obj::lend(&other)) };
-        returned(conjure::<F>()(this, other, comparison))
-    })
-}
-
-unsafe extern "C" fn hash<T, F: Unary<T, Result<isize>>>(this: *mut PyObject) -> ffi::Py_hash_t {
-    guarded(-1, || {
-        // SAFETY: Python calls the slot with an object of the type.
-        conjure::<F>()(unsafe { Obj::lend(&this) }).unwrap_or(-1)
-    })
-}
-
-unsafe extern "C" fn set_attribute<T, F: Fn(&Obj<T>, &Object) + Copy + 'static>(
-    this: *mut PyObject,
-    name: *mut PyObject,
-    value: *mut PyObject,
-) -> c_int {
-    guarded(-1, || {
-        // SAFETY: Python calls the slot with an object of the type and a string.
-        let (object, attribute) = unsafe { (Obj::lend(&this), Obj::lend(&name)) };
-        conjure::<F>()(object, attribute);
-        // SAFETY: as above; the value is live, or null to delete.
-        unsafe { ffi::PyObject_GenericSetAttr(this, name, value) }
-    })
-}
-
-unsafe extern "C" fn itself(this: *mut PyObject) -> *mut PyObject {
-    // SAFETY: Python calls the slot with a live object.
-    unsafe { Obj::<Any>::share(this) }.into_ptr()
-}
-
-unsafe extern "C" fn iternext<T, F: Unary<T, Sent>>(this: *mut PyObject) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls the slot with an object of the type.
-        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
-            Sent::Yielded(value) => value.into_ptr(),
-            Sent::Returned(value) => stop_iteration::finish(value),
-            Sent::Raised(_) => ptr::null_mut(),
-        }
-    })
-}
-
-unsafe extern "C" fn am_send<T, F: Unary<T, Sent>>(
-    this: *mut PyObject,
-    _value: *mut PyObject,
-    result: *mut *mut PyObject,
-) -> PySendResult {
-    let (how, value) = guarded((PySendResult::PYGEN_ERROR, ptr::null_mut()), || {
-        // SAFETY: Python calls the slot with an object of the type.
-        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
-            Sent::Yielded(value) => (PySendResult::PYGEN_NEXT, value.into_ptr()),
-            Sent::Returned(value) => (PySendResult::PYGEN_RETURN, value.into_ptr()),
-            Sent::Raised(_) => (PySendResult::PYGEN_ERROR, ptr::null_mut()),
-        }
-    });
-    // SAFETY: Python passes a place for the result.
-    unsafe { *result = value };
-    how
-}
-
-unsafe extern "C" fn send_method<T, F: Unary<T, Sent>>(
-    this: *mut PyObject,
-    _value: *mut PyObject,
-) -> *mut PyObject {
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a method with an object of its type.
-        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
-    })
 }
 
 impl<T: HotType> Class<T> {
@@ -286,7 +37,7 @@ impl<T: HotType> Class<T> {
     {
         self.flags = 0;
         self.slot(ffi::Py_tp_new, native::new::<T> as *mut c_void);
-        self.slot(ffi::Py_tp_init, init::<T, F> as *mut c_void)
+        self.slot(ffi::Py_tp_init, trampoline::init::<T, F> as *mut c_void)
     }
 
     /// A method without arguments.
@@ -297,7 +48,7 @@ impl<T: HotType> Class<T> {
         _f: F,
     ) -> &mut Self {
         let pointer = PyMethodDefPointer {
-            PyCFunction: method0::<T, R, F>,
+            PyCFunction: trampoline::method0::<T, R, F>,
         };
         self.add_method(name, doc, pointer, ffi::METH_NOARGS)
     }
@@ -310,7 +61,7 @@ impl<T: HotType> Class<T> {
         _f: F,
     ) -> &mut Self {
         let pointer = PyMethodDefPointer {
-            PyCFunction: method1::<T, R, F>,
+            PyCFunction: trampoline::method1::<T, R, F>,
         };
         self.add_method(name, doc, pointer, ffi::METH_O)
     }
@@ -323,7 +74,7 @@ impl<T: HotType> Class<T> {
         _f: F,
     ) -> &mut Self {
         let pointer = PyMethodDefPointer {
-            PyCFunctionFastWithKeywords: method::<T, R, F>,
+            PyCFunctionFastWithKeywords: trampoline::method::<T, R, F>,
         };
         self.add_method(name, doc, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS)
     }
@@ -367,7 +118,7 @@ impl<T: HotType> Class<T> {
     ) -> &mut Self {
         self.attributes.push(PyGetSetDef {
             name: name.as_ptr(),
-            get: Some(getter::<T, R, F>),
+            get: Some(trampoline::getter::<T, R, F>),
             set: None,
             doc: ptr::null(),
             closure: ptr::null_mut(),
@@ -384,29 +135,32 @@ impl<T: HotType> Class<T> {
     ) -> &mut Self {
         self.getter(name, get);
         if let Some(attribute) = self.attributes.last_mut() {
-            attribute.set = Some(setter::<T, G>);
+            attribute.set = Some(trampoline::setter::<T, G>);
         }
         self
     }
 
     /// Awaitable: `f` goes one step on.
     pub(crate) fn awaitable<F: Unary<T, Sent>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_am_await, itself as *mut c_void);
-        self.slot(ffi::Py_tp_iternext, iternext::<T, F> as *mut c_void);
-        self.slot(ffi::Py_am_send, am_send::<T, F> as *mut c_void)
+        self.slot(ffi::Py_am_await, trampoline::itself as *mut c_void);
+        self.slot(
+            ffi::Py_tp_iternext,
+            trampoline::iternext::<T, F> as *mut c_void,
+        );
+        self.slot(ffi::Py_am_send, trampoline::am_send::<T, F> as *mut c_void)
     }
 
     /// `iter(object)` is what `f` gives.
     pub(crate) fn iterable<R: IntoObject, F: Unary<T, R>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_tp_iter, repr::<T, R, F> as *mut c_void)
+        self.slot(ffi::Py_tp_iter, trampoline::repr::<T, R, F> as *mut c_void)
     }
 
     /// Awaitable, its own iterator, and with the method `send` that a coroutine has.
     pub(crate) fn coroutine<F: Unary<T, Sent>>(&mut self, f: F) -> &mut Self {
         self.awaitable(f);
-        self.slot(ffi::Py_tp_iter, itself as *mut c_void);
+        self.slot(ffi::Py_tp_iter, trampoline::itself as *mut c_void);
         let pointer = PyMethodDefPointer {
-            PyCFunction: send_method::<T, F>,
+            PyCFunction: trampoline::send_method::<T, F>,
         };
         let doc = c"send($self, value, /)\n--\n\nGo one step on, as a generator would.";
         self.add_method(c"send", doc, pointer, ffi::METH_O)
@@ -414,24 +168,27 @@ impl<T: HotType> Class<T> {
 
     /// An iterator: `f` gives the next object.
     pub(crate) fn iterator<F: Unary<T, Sent>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_tp_iter, itself as *mut c_void);
-        self.slot(ffi::Py_tp_iternext, iternext::<T, F> as *mut c_void)
+        self.slot(ffi::Py_tp_iter, trampoline::itself as *mut c_void);
+        self.slot(
+            ffi::Py_tp_iternext,
+            trampoline::iternext::<T, F> as *mut c_void,
+        )
     }
 
     /// An async iterator, its own `__aiter__`: `f` makes what `__anext__` gives.
     pub(crate) fn async_iterator<R: IntoObject, F: Unary<T, R>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_am_aiter, itself as *mut c_void);
-        self.slot(ffi::Py_am_anext, repr::<T, R, F> as *mut c_void)
+        self.slot(ffi::Py_am_aiter, trampoline::itself as *mut c_void);
+        self.slot(ffi::Py_am_anext, trampoline::repr::<T, R, F> as *mut c_void)
     }
 
     /// Can be called.
     pub(crate) fn callable<R: IntoObject, F: Variadic<T, R>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_tp_call, call::<T, R, F> as *mut c_void)
+        self.slot(ffi::Py_tp_call, trampoline::call::<T, R, F> as *mut c_void)
     }
 
     /// `repr(object)`.
     pub(crate) fn repr<R: IntoObject, F: Unary<T, R>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_tp_repr, repr::<T, R, F> as *mut c_void)
+        self.slot(ffi::Py_tp_repr, trampoline::repr::<T, R, F> as *mut c_void)
     }
 
     /// `<`, `==` and so on.
@@ -439,12 +196,33 @@ impl<T: HotType> Class<T> {
     where
         F: Fn(&Obj<T>, &Object, Comparison) -> Result<Object> + Copy + 'static,
     {
-        self.slot(ffi::Py_tp_richcompare, compare::<T, F> as *mut c_void)
+        self.slot(
+            ffi::Py_tp_richcompare,
+            trampoline::compare::<T, F> as *mut c_void,
+        )
     }
 
     /// `hash(object)`.
     pub(crate) fn hash<F: Unary<T, Result<isize>>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_tp_hash, hash::<T, F> as *mut c_void)
+        self.slot(ffi::Py_tp_hash, trampoline::hash::<T, F> as *mut c_void)
+    }
+
+    /// `str(object)`.
+    pub(crate) fn string<R: IntoObject, F: Unary<T, R>>(&mut self, _f: F) -> &mut Self {
+        self.slot(ffi::Py_tp_str, trampoline::repr::<T, R, F> as *mut c_void)
+    }
+
+    /// `len(object)`.
+    pub(crate) fn length<F: Unary<T, Result<usize>>>(&mut self, _f: F) -> &mut Self {
+        self.slot(ffi::Py_sq_length, trampoline::length::<T, F> as *mut c_void)
+    }
+
+    /// `object[index]`, which makes it a sequence that can be iterated, too; fails where it ends.
+    pub(crate) fn item<R: IntoObject, F: Fn(&Obj<T>, usize) -> R + Copy + 'static>(
+        &mut self,
+        _f: F,
+    ) -> &mut Self {
+        self.slot(ffi::Py_sq_item, trampoline::item::<T, R, F> as *mut c_void)
     }
 
     /// `f` hears of each attribute that is set on an object, by its name.
@@ -452,7 +230,10 @@ impl<T: HotType> Class<T> {
         &mut self,
         _f: F,
     ) -> &mut Self {
-        self.slot(ffi::Py_tp_setattro, set_attribute::<T, F> as *mut c_void)
+        self.slot(
+            ffi::Py_tp_setattro,
+            trampoline::set_attribute::<T, F> as *mut c_void,
+        )
     }
 
     /// The docstring of the type.
@@ -521,10 +302,20 @@ impl<T: HotType> Class<T> {
         let made = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, base) };
         // SAFETY: a new reference, or null with the error indicator set.
         let made: Object = unsafe { Obj::steal(made) }.ok_or_else(Raised::already)?;
+        // Python's messages have the bare name then, as they do for classes written in Python.
+        let name = Str::intern(bare_name(T::NAME))?;
+        made.set_attr(&Str::intern(c"__name__")?, &name)?;
         // The cell keeps a reference of its own for as long as the process lives.
         T::cell().set(made.clone().into_ptr().cast());
         Ok(made)
     }
+}
+
+/// The last part of a dotted name.
+pub(super) fn bare_name(name: &'static CStr) -> &'static CStr {
+    let bytes = name.to_bytes_with_nul();
+    let dot = bytes.iter().rposition(|&byte| byte == b'.');
+    CStr::from_bytes_with_nul(&bytes[dot.map_or(0, |dot| dot + 1)..]).unwrap_or(name)
 }
 
 /// Where Python finds the weak references and the dictionary of an object.

@@ -1,6 +1,6 @@
 //! Python exceptions as Rust errors.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt::Display;
 
 use pyo3_ffi as ffi;
@@ -81,6 +81,15 @@ impl Raised {
         // SAFETY: the indicator is set and `place` lives.
         unsafe { ffi::PyErr_WriteUnraisable(place.as_ptr()) };
     }
+}
+
+/// A new type of exception, `class name(Exception)`.
+pub(crate) fn new_exception(name: &CStr, doc: &CStr) -> Result<Object> {
+    let none = std::ptr::null_mut();
+    // SAFETY: two C strings; no base means `Exception`.
+    let made = unsafe { ffi::PyErr_NewExceptionWithDoc(name.as_ptr(), doc.as_ptr(), none, none) };
+    // SAFETY: a new reference, or null with the error indicator set.
+    unsafe { Obj::steal(made) }.ok_or_else(Raised::already)
 }
 
 /// Whether an exception object is an instance of `kind`.

@@ -137,6 +137,31 @@ impl<T: Linked> List<T> {
         member.into_ptr();
     }
 
+    /// Whether there is exactly one member.
+    #[inline]
+    pub(crate) fn has_one(&self) -> bool {
+        !self.is_empty() && self.ends.first.get() == self.ends.last.get()
+    }
+
+    /// The first member that `test` accepts. It must not change the list.
+    #[inline]
+    pub(crate) fn find(&self, test: impl Fn(&T) -> bool) -> Option<Obj<T>> {
+        let mut next = self.ends.first.get();
+        while let Some(member) = lend::<T>(&next) {
+            if test(member) {
+                return Some(member.clone());
+            }
+            next = member.link().next.get();
+        }
+        None
+    }
+
+    /// Whether `test` accepts a member. It must not change the list.
+    #[inline]
+    pub(crate) fn any(&self, test: impl Fn(&T) -> bool) -> bool {
+        self.find(test).is_some()
+    }
+
     /// The first member.
     #[inline]
     pub(crate) fn front(&self) -> Option<Obj<T>> {

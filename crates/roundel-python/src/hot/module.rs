@@ -7,10 +7,11 @@ use pyo3_ffi as ffi;
 use pyo3_ffi::{PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_Slot, PyObject};
 
 use super::args::Args;
-use super::class::{Class, conjure, guarded, leak, returned};
+use super::class::{Class, bare_name, leak};
 use super::error::{Raised, Result};
 use super::native::HotType;
 use super::object::{Obj, Object};
+use super::trampoline::{conjure, guarded, returned};
 use super::value::IntoObject;
 
 /// A module that is being made.
@@ -20,15 +21,7 @@ impl Module {
     /// Adds a type under the last part of its name.
     pub(crate) fn class<T: HotType>(&self) -> Result<&Self> {
         let made = Class::<T>::build(&self.0)?;
-        let name = T::NAME.to_bytes_with_nul();
-        let start = name
-            .iter()
-            .rposition(|&byte| byte == b'.')
-            .map_or(0, |dot| dot + 1);
-        self.add(
-            CStr::from_bytes_with_nul(&name[start..]).unwrap_or(T::NAME),
-            &made,
-        )
+        self.add(bare_name(T::NAME), &made)
     }
 
     /// Makes a type that has no name in the module.

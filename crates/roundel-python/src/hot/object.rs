@@ -116,6 +116,23 @@ impl Object {
         None
     }
 
+    /// The object as a `T`, which it is known to be.
+    #[inline]
+    pub(crate) fn known<T: HotType>(&self) -> &Obj<T> {
+        self.downcast::<T>()
+            .expect("invariant: whoever made this knew the type")
+    }
+
+    /// The same reference as one to a `T`, if the object is one or of a type derived from it.
+    #[inline]
+    pub(crate) fn downcast_into<T: HotType>(self) -> Option<Obj<T>> {
+        self.downcast::<T>()?;
+        Some(Obj {
+            pointer: ManuallyDrop::new(self).pointer,
+            kind: PhantomData,
+        })
+    }
+
     /// The object as a `T` if it is of exactly that type.
     #[inline]
     pub(crate) fn downcast_exact<T: HotType>(&self) -> Option<&Obj<T>> {

@@ -45,6 +45,7 @@ pub(crate) mod exceptions {
         type_error = PyExc_TypeError,
         value_error = PyExc_ValueError,
         attribute_error = PyExc_AttributeError,
+        index_error = PyExc_IndexError,
         os_error = PyExc_OSError,
         timeout_error = PyExc_TimeoutError,
         deprecation_warning = PyExc_DeprecationWarning,

@@ -49,10 +49,10 @@ static ENTER: Operation = Operation {
     name: "TaskGroup.__aenter__",
     poll: |waiter, _| {
         let group = waiter.owner::<TaskGroup>();
-        attempt!(TaskGroup::enter(&group));
-        Poll::Ready(group.into_any())
+        attempt!(TaskGroup::enter(group));
+        Poll::Ready(group.as_any().clone())
     },
-    abandon: nothing_to_pass_on,
+    interrupt: nothing_to_pass_on,
 };
 
 static TASK_DONE: Action = Action {

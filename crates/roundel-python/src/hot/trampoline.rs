@@ -1,0 +1,297 @@
+//! What Python calls, and the Rust function that it comes to.
+//!
+//! Each Rust function has a zero-sized type of its own, so a generic trampoline can be made for it that calls it
+//! directly; no macro, no boxed closure, no look-up.
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use pyo3_ffi as ffi;
+use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
+
+use super::args::{self, Args};
+use super::call::Sent;
+use super::error::{Raised, Result};
+use super::object::{Any, Obj, Object};
+use super::stop_iteration;
+use super::value::{IntoObject, exceptions};
+
+/// The one value of a function's type.
+#[inline]
+pub(super) fn conjure<F: Copy>() -> F {
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "a plain function or a closure that captures nothing"
+        )
+    };
+    // SAFETY: a zero-sized value has no bytes, and one of it existed: whoever names `F` passed it in.
+    unsafe { ptr::NonNull::<F>::dangling().read() }
+}
+
+/// Gives what a C function returns for an object: the pointer, or null with the error indicator set.
+#[inline]
+pub(super) fn returned(result: Result<Object>) -> *mut PyObject {
+    result.map_or(ptr::null_mut(), Obj::into_ptr)
+}
+
+/// Runs the body of a function that Python called; a panic becomes an exception.
+#[inline]
+pub(super) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
+    // The objects that a panic can leave half changed are ours; what remains is said in the exception.
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        let text = text.unwrap_or_default();
+        let _raised = Raised::new(
+            &exceptions::system_error(),
+            format!("roundel panicked: {text}"),
+        );
+        on_panic
+    })
+}
+
+/// A function of one object and no other argument.
+pub(crate) trait Unary<T, R>: Fn(&Obj<T>) -> R + Copy + 'static {}
+impl<T, R, F: Fn(&Obj<T>) -> R + Copy + 'static> Unary<T, R> for F {}
+
+/// A function of one object and one argument.
+pub(crate) trait Binary<T, R>: Fn(&Obj<T>, &Object) -> R + Copy + 'static {}
+impl<T, R, F: Fn(&Obj<T>, &Object) -> R + Copy + 'static> Binary<T, R> for F {}
+
+/// A function of one object and the arguments of a call.
+pub(crate) trait Variadic<T, R>: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static {}
+impl<T, R, F: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static> Variadic<T, R> for F {}
+
+pub(super) unsafe extern "C" fn method0<T, R: IntoObject, F: Unary<T, R>>(
+    this: *mut PyObject,
+    _unused: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a method with an object of its type.
+        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn method1<T, R: IntoObject, F: Binary<T, R>>(
+    this: *mut PyObject,
+    argument: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a method with an object of its type and a live argument.
+        let (this, argument) = unsafe { (Obj::lend(&this), Obj::lend(&argument)) };
+        returned(conjure::<F>()(this, argument).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a method with an object of its type and a vector of live arguments.
+        let (this, args) = unsafe { (Obj::lend(&this), Args::from_vector(args, count, &names)) };
+        returned(conjure::<F>()(this, &args).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn getter<T, R: IntoObject, F: Unary<T, R>>(
+    this: *mut PyObject,
+    _closure: *mut c_void,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a getter with an object of its type.
+        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn setter<T, F: Binary<T, Result<()>>>(
+    this: *mut PyObject,
+    value: *mut PyObject,
+    _closure: *mut c_void,
+) -> c_int {
+    guarded(-1, || {
+        if value.is_null() {
+            let _raised = Raised::new(&exceptions::attribute_error(), "cannot delete attribute");
+            return -1;
+        }
+        // SAFETY: Python calls a setter with an object of its type and a live value.
+        let (this, value) = unsafe { (Obj::lend(&this), Obj::lend(&value)) };
+        status(conjure::<F>()(this, value))
+    })
+}
+
+fn status(result: Result<()>) -> c_int {
+    if result.is_ok() { 0 } else { -1 }
+}
+
+pub(super) unsafe extern "C" fn init<T, F: Variadic<T, Result<()>>>(
+    this: *mut PyObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+) -> c_int {
+    guarded(-1, || {
+        // SAFETY: Python calls `__init__` with an object of the type, a tuple and a dictionary or null.
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        status(unsafe { args::from_tuple(args, kwargs, |args| conjure::<F>()(this, args)) })
+    })
+}
+
+pub(super) unsafe extern "C" fn call<T, R: IntoObject, F: Variadic<T, R>>(
+    this: *mut PyObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: as for `init`.
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as for `init`.
+        unsafe {
+            args::from_tuple(args, kwargs, |args| {
+                returned(conjure::<F>()(this, args).into_object())
+            })
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn repr<T, R: IntoObject, F: Unary<T, R>>(
+    this: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the same contract as a getter's.
+    unsafe { getter::<T, R, F>(this, ptr::null_mut()) }
+}
+
+/// What two objects are compared for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Comparison {
+    Less,
+    LessOrEqual,
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+pub(super) unsafe extern "C" fn compare<T, F>(
+    this: *mut PyObject,
+    other: *mut PyObject,
+    operator: c_int,
+) -> *mut PyObject
+where
+    F: Fn(&Obj<T>, &Object, Comparison) -> Result<Object> + Copy + 'static,
+{
+    let comparison = match operator {
+        ffi::Py_LT => Comparison::Less,
+        ffi::Py_LE => Comparison::LessOrEqual,
+        ffi::Py_EQ => Comparison::Equal,
+        ffi::Py_NE => Comparison::NotEqual,
+        ffi::Py_GT => Comparison::Greater,
+        _ => Comparison::GreaterOrEqual,
+    };
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls the slot with an object of the type and a live one.
+        let (this, other) = unsafe { (Obj::lend(&this), Obj::lend(&other)) };
+        returned(conjure::<F>()(this, other, comparison))
+    })
+}
+
+pub(super) unsafe extern "C" fn hash<T, F: Unary<T, Result<isize>>>(
+    this: *mut PyObject,
+) -> ffi::Py_hash_t {
+    guarded(-1, || {
+        // SAFETY: Python calls the slot with an object of the type.
+        conjure::<F>()(unsafe { Obj::lend(&this) }).unwrap_or(-1)
+    })
+}
+
+pub(super) unsafe extern "C" fn length<T, F: Unary<T, Result<usize>>>(
+    this: *mut PyObject,
+) -> Py_ssize_t {
+    guarded(-1, || {
+        // SAFETY: Python calls the slot with an object of the type.
+        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
+            Ok(length) => Py_ssize_t::try_from(length).unwrap_or(Py_ssize_t::MAX),
+            Err(_) => -1,
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn item<
+    T,
+    R: IntoObject,
+    F: Fn(&Obj<T>, usize) -> R + Copy + 'static,
+>(
+    this: *mut PyObject,
+    index: Py_ssize_t,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // Still negative if it was before the first: out of range then, too.
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        // SAFETY: Python calls the slot with an object of the type.
+        returned(conjure::<F>()(unsafe { Obj::lend(&this) }, index).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn set_attribute<T, F: Fn(&Obj<T>, &Object) + Copy + 'static>(
+    this: *mut PyObject,
+    name: *mut PyObject,
+    value: *mut PyObject,
+) -> c_int {
+    guarded(-1, || {
+        // SAFETY: Python calls the slot with an object of the type and a string.
+        let (object, attribute) = unsafe { (Obj::lend(&this), Obj::lend(&name)) };
+        conjure::<F>()(object, attribute);
+        // SAFETY: as above; the value is live, or null to delete.
+        unsafe { ffi::PyObject_GenericSetAttr(this, name, value) }
+    })
+}
+
+pub(super) unsafe extern "C" fn itself(this: *mut PyObject) -> *mut PyObject {
+    // SAFETY: Python calls the slot with a live object.
+    unsafe { Obj::<Any>::share(this) }.into_ptr()
+}
+
+pub(super) unsafe extern "C" fn iternext<T, F: Unary<T, Sent>>(
+    this: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls the slot with an object of the type.
+        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
+            Sent::Yielded(value) => value.into_ptr(),
+            Sent::Returned(value) => stop_iteration::finish(value),
+            Sent::Raised(_) => ptr::null_mut(),
+        }
+    })
+}
+
+pub(super) unsafe extern "C" fn am_send<T, F: Unary<T, Sent>>(
+    this: *mut PyObject,
+    _value: *mut PyObject,
+    result: *mut *mut PyObject,
+) -> PySendResult {
+    let (how, value) = guarded((PySendResult::PYGEN_ERROR, ptr::null_mut()), || {
+        // SAFETY: Python calls the slot with an object of the type.
+        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
+            Sent::Yielded(value) => (PySendResult::PYGEN_NEXT, value.into_ptr()),
+            Sent::Returned(value) => (PySendResult::PYGEN_RETURN, value.into_ptr()),
+            Sent::Raised(_) => (PySendResult::PYGEN_ERROR, ptr::null_mut()),
+        }
+    });
+    // SAFETY: Python passes a place for the result.
+    unsafe { *result = value };
+    how
+}
+
+pub(super) unsafe extern "C" fn send_method<T, F: Unary<T, Sent>>(
+    this: *mut PyObject,
+    _value: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a method with an object of its type.
+        returned(conjure::<F>()(unsafe { Obj::lend(&this) }).into_object())
+    })
+}

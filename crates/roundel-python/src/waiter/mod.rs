@@ -1,0 +1,562 @@
+//! `Waiter`: what `queue.get()`, `lock.acquire()`, `sleep()` and the like return.
+//!
+//! One object is the coroutine that is awaited, the future that the task waits for, and the entry in the list
+//! of whom to wake. It tries when it is first advanced; if it has to wait it parks: it joins its owner's list
+//! and yields itself. Our task stores itself in it; anybody else's finds a future in it (`guests`). Waking it
+//! means a step of the task and nothing more.
+//!
+//! What a waiter is woken with can't get lost: one that is cancelled, thrown into or dropped after it was
+//! woken passes its turn on ([`Operation::interrupt`]). As asyncio's futures do, a waiter that was woken or
+//! cancelled stays in its owner's list until it runs, so that whoever comes meanwhile finds it there.
+
+mod guests;
+mod list;
+
+use std::cell::{Cell, OnceCell};
+
+use crate::event_loop::EventLoop;
+use crate::future::cancelled_error;
+use crate::future_iterator::thrown;
+use crate::hot::{
+    Args, Class, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Result, Sent, Slot, Str,
+    TypeCell, Visit, exceptions, leave_list, none, warn,
+};
+use crate::job::Job;
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+use crate::task::Task;
+use guests::Guest;
+pub(crate) use list::{Waiters, WaitersView};
+
+/// What a waiter does: one static for each awaitable method.
+pub(crate) struct Operation {
+    /// The name of the method, as asyncio's coroutine is called: `Queue.get`.
+    pub(crate) name: &'static str,
+    /// Tries to finish. Called when the waiter is first advanced and when it was woken.
+    pub(crate) poll: fn(&Obj<Waiter>, woken: bool) -> Poll,
+    /// Hears that an exception is raised at the await, where the waiter had to wait: it was cancelled, thrown
+    /// into, closed or dropped. It is in no list any more. If it was `woken` before, this passes on what it was
+    /// woken with. Ends with the exception, unless there is something to be waited for first.
+    pub(crate) interrupt: fn(&Obj<Waiter>, woken: bool, exception: &Object) -> Poll,
+}
+
+/// What became of a try.
+#[derive(Debug)]
+pub(crate) enum Poll {
+    /// It is done, with this value.
+    Ready(Object),
+    /// It has to wait: [`Waiter::park`] was called.
+    Parked,
+    /// It lets others run once, and is woken at once.
+    Yield,
+    /// It awaits something else, which wants the task to have this.
+    Delegated(Object),
+    /// It failed.
+    Failed(Raised),
+}
+
+impl Poll {
+    /// Fails with an exception, in whose context there is what the awaiting code handles just then.
+    pub(crate) fn raise(exception: &Object) -> Self {
+        Self::Failed(Raised::throw(exception))
+    }
+}
+
+impl From<Result<Object>> for Poll {
+    fn from(result: Result<Object>) -> Self {
+        match result {
+            Ok(value) => Self::Ready(value),
+            Err(raised) => Self::Failed(raised),
+        }
+    }
+}
+
+/// Gives the value, or leaves the function with the exception.
+macro_rules! attempt {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(raised) => return $crate::waiter::Poll::Failed(raised),
+        }
+    };
+}
+pub(crate) use attempt;
+
+/// Ends with the exception: nothing has to be passed on.
+pub(crate) fn nothing_to_pass_on(_waiter: &Obj<Waiter>, _woken: bool, exception: &Object) -> Poll {
+    Poll::raise(exception)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody has awaited it.
+    New,
+    /// It waits.
+    Parked,
+    /// It may go on.
+    Woken,
+    /// Its wait was cancelled.
+    Cancelled,
+    /// It awaits something else.
+    Delegated,
+    /// It is over.
+    Done,
+}
+
+/// Where an operation of several steps is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Stage {
+    /// Before the wait that it is about.
+    #[default]
+    Starting,
+    /// In that wait.
+    Waiting,
+    /// After it, but not over.
+    Returning,
+}
+
+/// What few waiters need.
+#[derive(Default)]
+struct Rare {
+    guests: Vec<Guest>,
+    /// The loop that it waits in, as guests ask for it.
+    event_loop: Option<Object>,
+    /// What `cancel()` was given to say.
+    message: Option<Object>,
+    /// What it will raise when it has waited for something else.
+    error: Option<Object>,
+    /// The iterator of what it awaits in place of waiting itself.
+    delegate: Option<Object>,
+}
+
+/// An awaitable operation on a queue, lock, event …, or of the clock.
+pub(crate) struct Waiter {
+    operation: &'static Operation,
+    /// Never exchanged, so that it can be lent.
+    owner: OnceCell<Object>,
+    item: Slot,
+    /// The task that is stepped by waking this.
+    task: Slot<Task>,
+    rare: Cell<Option<Box<Rare>>>,
+    /// A number for the operation: a delay, a count.
+    number: Cell<f64>,
+    state: Cell<State>,
+    stage: Cell<Stage>,
+    /// `_asyncio_future_blocking`: a guest's protocol.
+    blocking: Cell<bool>,
+    link: Link,
+}
+
+/// For the operations.
+impl Waiter {
+    /// A waiter for `operation` on `owner`, if there is one, with an item and a number that the operation uses.
+    #[inline(always)]
+    pub(crate) fn create(
+        operation: &'static Operation,
+        owner: Option<Object>,
+        item: Option<Object>,
+        number: f64,
+    ) -> Obj<Self> {
+        Obj::create(Self {
+            operation,
+            owner: owner.map_or_else(OnceCell::new, OnceCell::from),
+            item: Slot::new(item),
+            task: Slot::empty(),
+            rare: Cell::default(),
+            number: Cell::new(number),
+            state: Cell::new(State::New),
+            stage: Cell::default(),
+            blocking: Cell::new(false),
+            link: Link::new(),
+        })
+    }
+
+    /// A waiter for `operation` on `owner`.
+    #[inline(always)]
+    pub(crate) fn on<T: HotType>(operation: &'static Operation, owner: &Obj<T>) -> Obj<Self> {
+        Self::create(operation, Some(owner.as_any().clone()), None, 0.0)
+    }
+
+    /// What it waits on.
+    #[inline]
+    pub(crate) fn owner<T: HotType>(&self) -> &Obj<T> {
+        let owner = self.owner.get().and_then(Object::downcast::<T>);
+        owner.expect("invariant: made with an owner of this type")
+    }
+
+    /// The item of the operation.
+    pub(crate) fn item(&self) -> Option<Object> {
+        self.item.get()
+    }
+
+    /// Changes the item of the operation.
+    pub(crate) fn set_item(&self, item: Option<Object>) {
+        self.item.set(item);
+    }
+
+    /// Takes the item of the operation.
+    #[inline]
+    pub(crate) fn take_item(&self) -> Option<Object> {
+        self.item.take()
+    }
+
+    /// The number of the operation.
+    pub(crate) fn number(&self) -> f64 {
+        self.number.get()
+    }
+
+    /// Where the operation is, if it has several steps.
+    pub(crate) fn stage(&self) -> Stage {
+        self.stage.get()
+    }
+
+    /// Says where the operation is.
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        self.stage.set(stage);
+    }
+
+    /// Remembers what to raise when it has waited for something else.
+    pub(crate) fn set_error(&self, error: Object) {
+        let old = self.rare(|rare| rare.error.replace(error));
+        drop(old);
+    }
+
+    /// What was to be raised when it has waited for something else.
+    #[inline]
+    pub(crate) fn take_error(&self) -> Option<Object> {
+        self.look(|rare| rare.error.take())
+    }
+
+    /// Remembers the iterator of what it awaits in place of waiting itself.
+    pub(crate) fn set_delegate(&self, delegate: Object) {
+        let old = self.rare(|rare| rare.delegate.replace(delegate));
+        drop(old);
+    }
+
+    /// The iterator of what it awaits in place of waiting itself.
+    pub(crate) fn delegate(&self) -> Option<Object> {
+        self.look(|rare| rare.delegate.clone())
+    }
+
+    /// Reads and changes what few waiters have. `change` must not run Python code.
+    fn rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Looks for something that few waiters have.
+    #[inline]
+    fn look<R>(&self, look: impl FnOnce(&mut Rare) -> Option<R>) -> Option<R> {
+        let mut rare = self.rare.take()?;
+        let result = look(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Says that it has to wait. The operation has put it into a list, or sees to its waking otherwise.
+    #[inline]
+    pub(crate) fn park(this: &Obj<Self>) -> Poll {
+        this.state.set(State::Parked);
+        this.blocking.set(true);
+        this.track();
+        Poll::Parked
+    }
+
+    #[inline]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.state.get() == State::Parked
+    }
+
+    /// Whether its wait was cancelled and it has not gone on yet.
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.get() == State::Cancelled
+    }
+
+    /// Lets it go on, if it waits.
+    #[inline]
+    pub(crate) fn wake(this: &Obj<Self>) -> Result<()> {
+        Self::try_wake(this).map(drop)
+    }
+
+    /// Lets it go on; false if it does not wait.
+    #[inline]
+    fn try_wake(this: &Obj<Self>) -> Result<bool> {
+        if this.state.get() != State::Parked {
+            return Ok(false);
+        }
+        this.state.set(State::Woken);
+        this.notify(this)
+    }
+
+    /// Ends its wait with `CancelledError`; false if it does not wait.
+    pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
+        if this.state.get() != State::Parked {
+            return Ok(false);
+        }
+        this.state.set(State::Cancelled);
+        if let Some(message) = message {
+            this.rare(|rare| rare.message = Some(message.clone()));
+        }
+        this.notify(this)
+    }
+
+    /// Tells who waits, a task of ours or the guests; false for a guest's future that was done already.
+    #[inline]
+    fn notify(&self, this: &Obj<Self>) -> Result<bool> {
+        match self.task.take() {
+            Some(task) => Task::schedule_step(&task).map(|()| true),
+            None => self.notify_guests(this),
+        }
+    }
+
+    /// Has `task`, one of ours, stepped when this is woken.
+    #[inline]
+    pub(crate) fn park_task(this: &Obj<Self>, task: &Obj<Task>) -> Result<()> {
+        this.blocking.set(false);
+        if this.state.get() == State::Parked {
+            this.task.set(Some(task.clone()));
+            return Ok(());
+        }
+        // It was woken, or dealt with by somebody else, before its task could be told.
+        Task::schedule_step(task)
+    }
+}
+
+/// As a coroutine.
+impl Waiter {
+    #[inline]
+    fn advance(this: &Obj<Self>) -> Sent {
+        let woken = match this.state.get() {
+            State::New => false,
+            State::Woken | State::Delegated => true,
+            State::Parked => return Self::misused("await wasn't used with future"),
+            State::Done => return Self::misused("cannot reuse already awaited coroutine"),
+            State::Cancelled => return this.raise_cancelled(this),
+        };
+        this.settle(this, (this.operation.poll)(this, woken))
+    }
+
+    /// Does what follows from a try.
+    #[inline]
+    fn settle(&self, this: &Obj<Self>, poll: Poll) -> Sent {
+        let (state, sent) = match poll {
+            Poll::Parked => return Sent::Yielded(this.as_any().clone()),
+            Poll::Ready(value) => (State::Done, Sent::Returned(value)),
+            Poll::Yield => (State::Woken, Sent::Yielded(none())),
+            Poll::Delegated(awaited) => (State::Delegated, Sent::Yielded(awaited)),
+            Poll::Failed(raised) => (State::Done, Sent::Raised(raised)),
+        };
+        self.state.set(state);
+        sent
+    }
+
+    #[cold]
+    fn raise_cancelled(&self, this: &Obj<Self>) -> Sent {
+        match cancelled_error(self.message().as_ref()) {
+            Ok(error) => self.raise_at_await(this, &error),
+            Err(raised) => Sent::Raised(raised),
+        }
+    }
+
+    /// Raises an exception where it is awaited, wherever the operation is.
+    fn raise_at_await(&self, this: &Obj<Self>, exception: &Object) -> Sent {
+        let woken = match self.state.get() {
+            State::Done => return Self::misused("cannot reuse already awaited coroutine"),
+            State::New => {
+                self.state.set(State::Done);
+                return Sent::Raised(Raised::throw(exception));
+            }
+            state => state == State::Woken,
+        };
+        // The list's reference to it.
+        drop(leave_list(this));
+        self.task.set(None);
+        self.settle(this, (self.operation.interrupt)(this, woken, exception))
+    }
+
+    #[cold]
+    fn misused(text: &str) -> Sent {
+        Sent::Raised(Raised::new(&exceptions::runtime_error(), text))
+    }
+
+    fn throw(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
+        let exception = thrown(args)?.fetch();
+        this.raise_at_await(this, &exception).into_object()
+    }
+
+    /// Ends it without success, wherever it is.
+    fn close(this: &Obj<Self>) -> Result<()> {
+        if matches!(this.state.get(), State::New | State::Done) {
+            this.state.set(State::Done);
+            return Ok(());
+        }
+        let exit = exceptions::generator_exit();
+        match this.raise_at_await(this, &exit.call([])?) {
+            Sent::Returned(_) => Ok(()),
+            Sent::Raised(raised) if raised.matches(&exit) => {
+                raised.clear();
+                Ok(())
+            }
+            Sent::Raised(raised) => Err(raised),
+            Sent::Yielded(_) => {
+                drop(leave_list(this));
+                this.state.set(State::Done);
+                let text = "coroutine ignored GeneratorExit";
+                Err(Raised::new(&exceptions::runtime_error(), text))
+            }
+        }
+    }
+
+    #[cold]
+    fn warn_unawaited(&self) -> Result<()> {
+        self.state.set(State::Done);
+        let text = format!("coroutine '{}' was never awaited", self.operation.name);
+        let text = std::ffi::CString::new(text).unwrap_or_default();
+        warn(&exceptions::runtime_warning(), &text, 1)
+    }
+
+    fn method_name(&self) -> &'static str {
+        let name = self.operation.name;
+        name.rsplit_once('.').map_or(name, |(_, method)| method)
+    }
+
+    fn repr(this: &Obj<Self>) -> Result<Object> {
+        let state = match this.state.get() {
+            State::New => "new",
+            State::Parked | State::Delegated => "pending",
+            State::Woken => "woken",
+            State::Cancelled => "cancelled",
+            State::Done => "finished",
+        };
+        let name = this.operation.name;
+        let on = match this.owner.get() {
+            Some(owner) => format!(" on {}", Str::repr(owner)?),
+            None => String::new(),
+        };
+        format!("<Waiter {state} {name}(){on}>").into_object()
+    }
+}
+
+/// In time.
+impl Waiter {
+    /// Has the loop wake it after so many seconds. Its owner is the loop from then on, or a foreign loop's timer.
+    pub(crate) fn wake_later(this: &Obj<Self>, event_loop: &LoopRef, delay: f64) -> Result<()> {
+        match event_loop {
+            LoopRef::Native(native) => {
+                this.set_owner(native.as_any().clone());
+                native.schedule_at(native.time()? + delay, Job::Wake(this.clone()))
+            }
+            LoopRef::Foreign(foreign) => {
+                let wake = this.as_any().attr(&names()._wake)?;
+                let args = [&delay.into_object()?, &wake, &none()];
+                let timer = foreign.call_method(&names().call_later, args)?;
+                this.set_owner(timer);
+                Ok(())
+            }
+        }
+    }
+
+    fn set_owner(&self, owner: Object) {
+        let first = self.owner.set(owner);
+        debug_assert!(first.is_ok(), "a waiter has one owner");
+    }
+
+    /// Takes back what [`wake_later`](Self::wake_later) has arranged.
+    pub(crate) fn forget_timer(&self) -> Result<()> {
+        let Some(owner) = self.owner.get() else {
+            return Ok(());
+        };
+        match owner.downcast::<EventLoop>() {
+            Some(native) => native.timer_cancelled(),
+            None => {
+                owner.call_method(&names().cancel, [])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Linked for Waiter {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl HotType for Waiter {
+    type Base = ();
+    const NAME: &'static std::ffi::CStr = c"roundel.Waiter";
+    const FREELIST: usize = 1024;
+    /// Most never park, and one that has not is in no cycle.
+    const TRACKED: bool = false;
+    const SUBCLASSABLE: bool = false;
+    const ATTRIBUTES: bool = false;
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"An awaitable operation, as asyncio's coroutine methods return.")
+            .coroutine(Self::advance)
+            .method(
+                c"throw",
+                c"throw($self, typ, val=None, tb=None, /)\n--\n\nRaise an exception at the await.",
+                Self::throw,
+            )
+            .method0(
+                c"close",
+                c"close($self, /)\n--\n\nEnd the operation.",
+                Self::close,
+            )
+            .repr(Self::repr)
+            .getter(c"__name__", |this: &Obj<Self>| this.method_name())
+            .getter(c"__qualname__", |this: &Obj<Self>| this.operation.name)
+            .getter(c"_operation", |this: &Obj<Self>| this.method_name())
+            .getter(c"_owner", |this: &Obj<Self>| this.owner.get().cloned())
+            .getter(c"cr_running", |_: &Obj<Self>| false)
+            .getter(c"cr_frame", |_: &Obj<Self>| none())
+            .getter(c"cr_await", |this: &Obj<Self>| this.delegate());
+        guests::declare(class);
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        self.owner
+            .get()
+            .into_iter()
+            .for_each(|owner| visit.object(owner));
+        visit.slot(&self.item);
+        visit.slot(&self.task);
+        let Some(rare) = self.rare.take() else { return };
+        rare.guests.iter().for_each(|guest| guest.traverse(visit));
+        [&rare.event_loop, &rare.message, &rare.error, &rare.delegate]
+            .into_iter()
+            .flatten()
+            .for_each(|object| visit.object(object));
+        self.rare.set(Some(rare));
+    }
+
+    fn clear(&self) {
+        self.item.set(None);
+        self.task.set(None);
+        drop(self.rare.take());
+    }
+
+    fn wants_finalizer(this: &Obj<Self>) -> bool {
+        matches!(this.state.get(), State::New | State::Woken)
+    }
+
+    fn finalize(this: &Obj<Self>) {
+        let ended = match this.state.get() {
+            State::New => this.warn_unawaited(),
+            _ => Self::close(this),
+        };
+        if let Err(raised) = ended {
+            raised.unraisable(this.as_any());
+        }
+    }
+}
