@@ -20,8 +20,10 @@ mod handle;
 #[expect(unsafe_code, reason = "the typed layer over Python's C API")]
 mod hot;
 mod job;
+mod locks;
 mod loop_ref;
 mod names;
+mod queue;
 mod sleep;
 mod task;
 mod task_group;
@@ -40,12 +42,15 @@ fn fill(module: &Module) -> Result<()> {
     module.class::<future::Future>()?.class::<task::Task>()?;
     module
         .class::<future_iterator::FutureIterator>()?
-        .class::<waiter::Waiter>()?;
+        .class::<waiter::Waiter>()?
+        .class::<waiter::WaitersView>()?;
     sleep::register(module)?;
     event_loop::register(module)?;
     module.hidden_class::<callback::Callback>()?;
     combinators::register(module)?;
     timeout::register(module)?;
     task_group::register(module)?;
+    locks::register(module)?;
+    queue::register(module)?;
     Ok(())
 }
