@@ -36,8 +36,10 @@ release: .venv/.ready ## Build the extension into .venv as users get it
 	$(DEVELOP) --release
 
 demo: release ## Run the example programs in Python and in Rust, on the virtual clock
-	for program in queue pace iteration; do \
+	@for program in queue pace iteration; do \
+		echo "== python -m roundel --virtual-time examples/$$program.py"; \
 		.venv/bin/python -m roundel --virtual-time examples/$$program.py; \
+		echo "== cargo run --example $$program -- --virtual-time"; \
 		cargo run --release --quiet --example $$program -- --virtual-time; \
 	done
 
