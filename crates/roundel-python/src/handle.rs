@@ -16,21 +16,28 @@ use crate::names::names;
 pub(crate) struct Handle {
     event_loop: Slot,
     callback: Slot,
-    /// The one argument of most callbacks …
-    argument: Slot,
-    /// … or a tuple of several.
+    /// The one argument, or a tuple of several.
     arguments: Slot,
     context: Slot,
-    source_traceback: Slot,
-    /// What the handle looked like before it was cancelled, for debug mode.
-    last_repr: Slot,
+    rare: Cell<Option<Box<Rare>>>,
+    /// `arguments` is a tuple of the arguments.
+    several: Cell<bool>,
     cancelled: Cell<bool>,
     /// Handed in by `call_soon_threadsafe()`: other threads can wait for the end of the call.
     shared: Cell<bool>,
+}
+
+/// What few handles need.
+#[derive(Default)]
+struct Rare {
+    /// Where it was made, in debug mode.
+    source_traceback: Option<Object>,
+    /// What it looked like before it was cancelled, in debug mode.
+    last_repr: Option<Object>,
     /// The thread that calls a shared handle's callback, 0 if none does.
-    called_by: Cell<u64>,
+    called_by: u64,
     /// What other threads wait for meanwhile, a `threading.Event`.
-    finished: Slot,
+    finished: Option<Object>,
 }
 
 /// A handle that is run at a time (`asyncio.TimerHandle`).
@@ -57,24 +64,42 @@ impl Handle {
             Some(context) => context.clone(),
             None => crate::hot::copy_context()?,
         };
-        let (argument, arguments) = match arguments {
-            [] => (None, None),
-            [one] => (Some(one.clone()), None),
-            several => (None, Some(Tuple::of(several)?)),
+        let several = arguments.len() > 1;
+        let arguments = match arguments {
+            [] => None,
+            [one] => Some(one.clone()),
+            several => Some(Tuple::of(several)?),
         };
-        Ok(Self {
+        let handle = Self {
             event_loop: Slot::new(Some(event_loop.as_any().clone())),
             callback: Slot::new(Some(callback.clone())),
-            argument: Slot::new(argument),
             arguments: Slot::new(arguments),
             context: Slot::new(Some(context)),
-            source_traceback: Slot::new(event_loop.source_traceback()?),
-            last_repr: Slot::empty(),
+            rare: Cell::new(None),
+            several: Cell::new(several),
             cancelled: Cell::new(false),
             shared: Cell::new(false),
-            called_by: Cell::new(0),
-            finished: Slot::empty(),
-        })
+        };
+        if let Some(traceback) = event_loop.source_traceback()? {
+            handle.rare(|rare| rare.source_traceback = Some(traceback));
+        }
+        Ok(handle)
+    }
+
+    /// Reads and changes what few handles have. `change` must not run Python code.
+    fn rare<R>(&self, change: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let result = change(&mut rare);
+        self.rare.set(Some(rare));
+        result
+    }
+
+    /// Reads what few handles have.
+    fn look<R>(&self, read: impl FnOnce(&Rare) -> Option<R>) -> Option<R> {
+        let rare = self.rare.take()?;
+        let result = read(&rare);
+        self.rare.set(Some(rare));
+        result
     }
 
     /// Makes a handle. The caller puts it into the loop's queue.
@@ -119,9 +144,10 @@ impl Handle {
         self.event_loop.set(Some(event_loop.clone()));
         self.callback.set(callback.cloned());
         self.arguments.set(Some(Tuple::from(arguments)?));
+        self.several.set(true);
         if LoopRef::of(event_loop).is_debug()? {
-            self.source_traceback
-                .set(Some(crate::future::source_traceback()?));
+            let traceback = crate::future::source_traceback()?;
+            self.rare(|rare| rare.source_traceback = Some(traceback));
         }
         Ok(())
     }
@@ -157,10 +183,13 @@ impl Handle {
 
     #[cold]
     fn call_shared(&self, callback: &Object, context: &Object) -> Result<Object> {
-        self.called_by.set(thread_ident());
+        self.rare(|rare| rare.called_by = thread_ident());
         let called = self.call(callback, context).map_err(Raised::fetch);
-        self.called_by.set(0);
-        if let Some(finished) = self.finished.take() {
+        let finished = self.rare(|rare| {
+            rare.called_by = 0;
+            rare.finished.take()
+        });
+        if let Some(finished) = finished {
             finished.call_method(&names().set, [])?;
         }
         called.map_err(Raised::restore)
@@ -169,21 +198,23 @@ impl Handle {
     /// Waits until no other thread is in the callback.
     #[inline]
     fn wait_until_called(&self) -> Result<()> {
-        if self.called_by.get() == 0 {
-            Ok(())
-        } else {
+        if self.shared.get() {
             self.wait_for_caller()
+        } else {
+            Ok(())
         }
     }
 
     #[cold]
     fn wait_for_caller(&self) -> Result<()> {
-        while ![0, thread_ident()].contains(&self.called_by.get()) {
-            let finished = match self.finished.get() {
+        while let Some(caller) = self.look(|rare| Some(rare.called_by))
+            && ![0, thread_ident()].contains(&caller)
+        {
+            let finished = match self.look(|rare| rare.finished.clone()) {
                 Some(finished) => finished,
                 None => names().thread_event.call([])?,
             };
-            self.finished.set(Some(finished.clone()));
+            drop(self.rare(|rare| rare.finished.replace(finished.clone())));
             finished.call_method(&names().wait, [])?;
         }
         Ok(())
@@ -192,16 +223,14 @@ impl Handle {
     #[inline]
     fn call(&self, callback: &Object, context: &Object) -> Result<Object> {
         let _entered = Entered::new(context)?;
-        let argument = self.argument.get();
+        let arguments = self.arguments.get();
         if let Some(native) = callback.downcast_exact::<Callback>() {
-            return Callback::run(native, argument.as_ref()).map(|()| none());
+            return Callback::run(native, arguments.as_ref()).map(|()| none());
         }
-        if let Some(argument) = argument {
-            return callback.call([&argument]);
-        }
-        match self.arguments.get() {
+        match arguments {
             None => callback.call([]),
-            Some(arguments) => callback.call_slice(Tuple::items(&arguments)),
+            Some(arguments) if self.several.get() => callback.call_slice(Tuple::items(&arguments)),
+            Some(argument) => callback.call([&argument]),
         }
     }
 
@@ -238,10 +267,10 @@ impl Handle {
 
     /// The arguments as a tuple.
     fn arguments_tuple(&self) -> Result<Object> {
-        match (self.arguments.get(), self.argument.get()) {
-            (Some(arguments), _) => Ok(arguments),
-            (None, Some(argument)) => Tuple::of(&[argument]),
-            (None, None) => Tuple::of(&[]),
+        match self.arguments.get() {
+            None => Tuple::of(&[]),
+            Some(arguments) if self.several.get() => Ok(arguments),
+            Some(argument) => Tuple::of(&[argument]),
         }
     }
 
@@ -253,14 +282,14 @@ impl Handle {
         }
         if let Some(event_loop) = this.event_loop.get() {
             if LoopRef::of(&event_loop).is_debug()? {
-                this.last_repr.set(Some(this.repr()?));
+                let repr = this.repr()?;
+                this.rare(|rare| rare.last_repr = Some(repr));
             }
             if let Some(timer) = this.as_any().downcast::<TimerHandle>() {
                 TimerHandle::tell_cancelled(timer, &event_loop)?;
             }
         }
         this.callback.set(None);
-        this.argument.set(None);
         this.arguments.set(None);
         Ok(())
     }
@@ -283,7 +312,7 @@ pub(crate) fn report(
     context.dict_set(&"exception".into_object()?, exception)?;
     if let Some(handle) = handle {
         context.dict_set(&"handle".into_object()?, handle.as_any())?;
-        if let Some(traceback) = handle.source_traceback.get() {
+        if let Some(traceback) = handle.look(|rare| rare.source_traceback.clone()) {
             context.dict_set(&"source_traceback".into_object()?, &traceback)?;
         }
     }
@@ -293,7 +322,7 @@ pub(crate) fn report(
 
 impl Obj<Handle> {
     fn repr(&self) -> Result<Object> {
-        if let Some(repr) = self.last_repr.get() {
+        if let Some(repr) = self.look(|rare| rare.last_repr.clone()) {
             return Ok(repr);
         }
         let timer = self.as_any().downcast::<TimerHandle>();
@@ -311,7 +340,7 @@ impl Obj<Handle> {
         if self.callback.is_set() {
             parts.push(self.describe_callback()?);
         }
-        if let Some(traceback) = self.source_traceback.get() {
+        if let Some(traceback) = self.look(|rare| rare.source_traceback.clone()) {
             parts.push(crate::future::created_at(&traceback)?);
         }
         format!("<{}>", parts.join(" ")).into_object()
@@ -371,27 +400,33 @@ impl HotType for Handle {
             .getter(c"_context", |this| this.context.get())
             .getter(c"_loop", |this| this.event_loop.get())
             .getter(c"_cancelled", |this| this.cancelled.get())
-            .getter(c"_source_traceback", |this| this.source_traceback.get())
+            .getter(c"_source_traceback", |this| {
+                this.look(|rare| rare.source_traceback.clone())
+            })
             .repr(Obj::<Self>::repr);
     }
 
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.event_loop);
         visit.slot(&self.callback);
-        visit.slot(&self.argument);
         visit.slot(&self.arguments);
         visit.slot(&self.context);
-        visit.slot(&self.source_traceback);
-        visit.slot(&self.finished);
+        let Some(rare) = self.rare.take() else { return };
+        for held in [&rare.source_traceback, &rare.last_repr, &rare.finished]
+            .into_iter()
+            .flatten()
+        {
+            visit.object(held);
+        }
+        self.rare.set(Some(rare));
     }
 
     fn clear(&self) {
         self.callback.set(None);
-        self.argument.set(None);
         self.arguments.set(None);
         self.context.set(None);
         self.event_loop.set(None);
-        self.source_traceback.set(None);
+        drop(self.rare.take());
     }
 }
 

@@ -47,17 +47,22 @@ impl EventLoop {
     }
 
     /// Puts a job into the ready queue from any thread, and wakes the loop if it sleeps.
+    ///
+    /// Under the GIL any thread may use the dispatcher, which keeps the order of calls as asyncio does and costs
+    /// no lock. Without one the job goes through the inbox.
     fn post(&self, job: Job) -> Result<()> {
         let dispatcher = self.dispatcher()?;
-        let owner = self.thread.get();
-        if owner == thread_ident() || (owner == 0 && !cfg!(Py_GIL_DISABLED)) {
-            dispatcher.push(job);
-            return Ok(());
+        if cfg!(Py_GIL_DISABLED) && self.thread.get() != thread_ident() {
+            return dispatcher
+                .inbox()
+                .push(Remote::new(job))
+                .map_err(|_| super::closed());
         }
-        dispatcher
-            .inbox()
-            .push(Remote::new(job))
-            .map_err(|_| super::closed())
+        dispatcher.push(job);
+        if self.blocked.replace(false) {
+            dispatcher.inbox().nudge();
+        }
+        Ok(())
     }
 
     fn call_later(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {

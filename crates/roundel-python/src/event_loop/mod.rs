@@ -42,6 +42,8 @@ pub(crate) struct EventLoop {
     slow_callback_duration: Cell<f64>,
     /// The thread that runs the loop, 0 if none does.
     thread: Cell<u64>,
+    /// The loop is waiting, or about to, with the thread detached; nobody has woken it.
+    blocked: Cell<bool>,
     closed: Cell<bool>,
     stopping: Cell<bool>,
     debug: Cell<bool>,
@@ -60,6 +62,7 @@ impl Default for EventLoop {
             running_handle: Slot::empty(),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),
+            blocked: Cell::new(false),
             closed: Cell::new(false),
             stopping: Cell::new(false),
             debug: Cell::new(false),

@@ -57,7 +57,9 @@ impl Host<Job> for Runner<'_> {
         if let Err(raised) = self.event_loop.clear_current() {
             self.failure = Some(raised.fetch());
         }
+        self.event_loop.blocked.set(true);
         detached(wait);
+        self.event_loop.blocked.set(false);
     }
 
     fn interrupted(&mut self) -> ControlFlow<()> {

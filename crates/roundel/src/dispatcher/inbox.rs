@@ -65,6 +65,20 @@ impl<R> Inbox<R> {
         Ok(())
     }
 
+    /// Wakes the dispatcher if it sleeps, though there is no mail.
+    ///
+    /// For a face that has a lock of its own under which other threads may call the dispatcher
+    /// itself, as Python's has.
+    pub fn nudge(&self) {
+        let mut mailbox = self.lock();
+        let notifier = mailbox.asleep.then(|| mailbox.notifier.clone()).flatten();
+        mailbox.asleep = false;
+        drop(mailbox);
+        if let Some(notifier) = notifier {
+            notifier.notify();
+        }
+    }
+
     /// Returns whether it is worth while to [`collect`](Self::collect).
     #[inline]
     pub(crate) fn has_mail(&self) -> bool {
