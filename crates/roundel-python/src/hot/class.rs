@@ -100,11 +100,17 @@ impl<T: HotType> Class<T> {
         pointer: PyMethodDefPointer,
         flags: c_int,
     ) -> &mut Self {
+        // A method wins over the wrapper that Python makes of the slot of the same name. Not for all methods: the
+        // interpreter's specialized calls want to see the flags that say how a method is called, and no other.
+        let coexist = if name.to_bytes().starts_with(b"__") {
+            ffi::METH_COEXIST
+        } else {
+            0
+        };
         self.methods.push(PyMethodDef {
             ml_name: name.as_ptr(),
             ml_meth: pointer,
-            // A method wins over the wrapper that Python makes of the slot of the same name.
-            ml_flags: flags | ffi::METH_COEXIST,
+            ml_flags: flags | coexist,
             ml_doc: doc.as_ptr(),
         });
         self
