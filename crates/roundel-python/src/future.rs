@@ -472,7 +472,7 @@ impl Future {
     fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
         let event_loop = this.event_loop()?;
         if this.is_done() {
-            return Self::schedule(this, event_loop, callback);
+            return Self::schedule(this, event_loop, &callback);
         }
         let first = this.callback.take();
         if first.is_none()
@@ -498,18 +498,18 @@ impl Future {
         }
         let event_loop = this.event_loop()?;
         if let Some(callback) = first {
-            Self::schedule(this, event_loop, callback)?;
+            Self::schedule(this, event_loop, &callback)?;
         }
         if rest.is_some() {
             for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
-                Self::schedule(this, event_loop, callback)?;
+                Self::schedule(this, event_loop, &callback)?;
             }
         }
         Ok(())
     }
 
     #[inline]
-    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: Callback) -> Result<()> {
+    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: &Callback) -> Result<()> {
         if let Some(context) = &callback.context {
             return event_loop.call_soon(&callback.target, &[this.as_any().clone()], context);
         }
@@ -628,9 +628,9 @@ impl HotType for Future {
         }
         visit.slot(&self.outcome);
         let callback = self.callback.take();
-        callback
-            .iter()
-            .for_each(|callback| callback.traverse(visit));
+        if let Some(callback) = &callback {
+            callback.traverse(visit);
+        }
         self.callback.set(callback);
         let Some(rare) = self.rare.take() else { return };
         rare.traverse(visit);

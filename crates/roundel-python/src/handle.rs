@@ -53,6 +53,7 @@ pub(crate) struct TimerHandle {
 
 impl Handle {
     /// A handle for `callback(*arguments)` in `context`, the current one if none is given.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     fn prepare(
         event_loop: &Obj<EventLoop>,

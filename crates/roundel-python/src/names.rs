@@ -64,17 +64,15 @@ macro_rules! names {
 
 names! {
     strings {
-        context msg throw value send close result exception cancel cancelled done get_loop call_soon call_at call_later
-        add_done_callback remove_done_callback call_exception_handler get_debug time create_task create_future
-        _asyncio_future_blocking _asyncio_awaited_by _source_traceback _get_event_loop get_event_loop
-        _is_debug_mode _run_loop _on_idle __await__ __name__ __self__ _set_result_unless_cancelled name
-        slow_callback_duration warning _format_handle add discard remove is_closed loop_name
-        _wakeup _step _wake _loop is_running logger set wait __kwdefaults__ _timer_handle_cancelled
-        _set_running_loop _get_running_loop get_running_loop fileno cancelling uncancel _cancel_message
-        _make_cancelled_error _log_destroy_pending exceptions cr_await gi_code co_flags set_result current_task
-        set_exception
-        _init _get _put full empty qsize put_nowait get_nowait _format popleft append pop acquire release locked
-        __module__ __qualname__
+        __kwdefaults__ __module__ __name__ __qualname__ _asyncio_future_blocking _cancel_message
+        _format _get _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error
+        _on_idle _put _set_running_loop _step _timer_handle_cancelled _wake _wakeup acquire
+        add_done_callback append call_at call_exception_handler call_later call_soon cancel
+        cancelled cancelling close co_flags cr_await create_future create_task done
+        empty exception exceptions fileno full get_debug get_event_loop get_loop get_nowait
+        get_running_loop gi_code is_running locked logger pop popleft put_nowait qsize release
+        remove_done_callback result set set_exception set_result throw time uncancel value wait
+        warning
     }
     imports {
         cancelled_error = "asyncio.exceptions" : "CancelledError",
@@ -83,8 +81,6 @@ names! {
         queue_full = "asyncio" : "QueueFull",
         broken_barrier_error = "asyncio" : "BrokenBarrierError",
         gathering_future = "asyncio.tasks" : "_GatheringFuture",
-        current_task_of = "asyncio.tasks" : "current_task",
-        tasks = "asyncio" : "tasks",
         is_future = "asyncio.futures" : "isfuture",
         is_awaitable = "inspect" : "isawaitable",
         ensure_future = "asyncio.tasks" : "ensure_future",

@@ -1,8 +1,8 @@
 //! `EventLoop`: the native base of `roundel.EventLoop`, one dispatcher and what Python wants to know of it.
 //!
 //! - here: the state, and what other hot objects ask of it;
-//! - `callbacks`: call_soon, call_later, call_at, call_soon_threadsafe;
-//! - `tasks`: create_task, create_future, the task factory;
+//! - `callbacks`: `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`;
+//! - `tasks`: `create_task`, `create_future`, the task factory;
 //! - `readers`: readers and writers;
 //! - `running`: the run loop. **Start there.**
 
@@ -367,12 +367,12 @@ fn declare_state(class: &mut Class<EventLoop>) {
         .method0(
             c"_external_begin",
             c"_external_begin($self, /)\n--\n\nSay that work has begun in another thread that will wake the loop.",
-            |this: &Obj<EventLoop>| this.dispatcher().map(|dispatcher| dispatcher.external_begin()),
+            |this: &Obj<EventLoop>| this.dispatcher().map(Dispatcher::external_begin),
         )
         .method0(
             c"_external_end",
             c"_external_end($self, /)\n--\n\nSay that such work has ended.",
-            |this: &Obj<EventLoop>| this.dispatcher().map(|dispatcher| dispatcher.external_end()),
+            |this: &Obj<EventLoop>| this.dispatcher().map(Dispatcher::external_end),
         )
         .method0(
             c"_tasks",

@@ -39,7 +39,9 @@ impl<'a> Args<'a> {
         // SAFETY: a tuple of names, lent for as long.
         let names = Tuple::items(unsafe { Obj::lend(names) });
         // SAFETY: the values of the keywords follow the positional arguments.
-        let values = unsafe { slice(args.add(count), names.len()) };
+        let values = unsafe { args.add(count) };
+        // SAFETY: as many as there are names.
+        let values = unsafe { slice(values, names.len()) };
         Self {
             positional,
             names,
@@ -189,6 +191,7 @@ impl<const N: usize> Signature<N> {
     /// The argument of each parameter.
     ///
     /// Raises `TypeError` in the words of a Python function.
+    #[expect(clippy::inline_always, reason = "arguments stay in registers")]
     #[inline(always)]
     pub(crate) fn bind<'a>(&self, args: &Args<'a>) -> Result<[Option<&'a Object>; N]> {
         let given = args.positional;

@@ -6,7 +6,7 @@ use pyo3_ffi::{PyObject, PySendResult};
 use super::error::{Raised, Result};
 use super::object::{Obj, Object};
 use super::stop_iteration;
-use super::value::{IntoObject, Str, Tuple, exceptions};
+use super::value::{IntoObject, Str, Tuple, exceptions, none};
 use crate::names::names;
 
 /// How one step of a coroutine or iterator ended.
@@ -237,19 +237,13 @@ impl Object {
         usize::try_from(length).map_err(|_| Raised::already())
     }
 
-    /// `iter(object)`.
-    pub(crate) fn iter(&self) -> Result<Self> {
-        // SAFETY: takes any object.
-        own(unsafe { ffi::PyObject_GetIter(self.as_ptr()) })
-    }
-
     /// `object[key]` of a dictionary, or nothing.
     pub(crate) fn dict_get(&self, key: &Self) -> Result<Option<Self>> {
         // SAFETY: a dictionary; gives a borrowed reference, or null with or without an exception.
         let value = unsafe { ffi::PyDict_GetItemWithError(self.as_ptr(), key.as_ptr()) };
         if !value.is_null() {
             // SAFETY: borrowed from the dictionary.
-            return Ok(Some(unsafe { Obj::share(value) }));
+            return Ok(Some(unsafe { Self::share(value) }));
         }
         // SAFETY: always allowed.
         if unsafe { ffi::PyErr_Occurred() }.is_null() {
@@ -316,21 +310,6 @@ impl Object {
         }
     }
 
-    /// `object.discard(value)` of a set.
-    pub(crate) fn set_discard(&self, value: &Self) -> Result<()> {
-        // SAFETY: a set; the value is borrowed.
-        match unsafe { ffi::PySet_Discard(self.as_ptr(), value.as_ptr()) } {
-            -1 => Err(Raised::already()),
-            _ => Ok(()),
-        }
-    }
-
-    /// `len(object)` of a set.
-    pub(crate) fn set_len(&self) -> usize {
-        // SAFETY: a set.
-        usize::try_from(unsafe { ffi::PySet_Size(self.as_ptr()) }).unwrap_or(0)
-    }
-
     /// Makes `cause` the cause and the context of this exception.
     pub(crate) fn set_cause(&self, cause: &Self) {
         // SAFETY: both are exceptions; a reference of its own is stolen by each call.
@@ -341,13 +320,15 @@ impl Object {
 
     /// The traceback of this exception.
     pub(crate) fn traceback(&self) -> Option<Self> {
-        // SAFETY: an exception; gives a new reference or null.
-        unsafe { Obj::steal(ffi::PyException_GetTraceback(self.as_ptr())) }
+        // SAFETY: an exception.
+        let traceback = unsafe { ffi::PyException_GetTraceback(self.as_ptr()) };
+        // SAFETY: a new reference or null.
+        unsafe { Self::steal(traceback) }
     }
 
     /// Sets the traceback of this exception.
     pub(crate) fn set_traceback(&self, traceback: Option<&Self>) {
-        let none = super::value::none();
+        let none = none();
         // SAFETY: an exception, and a traceback or `None`.
         unsafe {
             ffi::PyException_SetTraceback(self.as_ptr(), traceback.unwrap_or(&none).as_ptr())
@@ -359,7 +340,7 @@ impl Object {
         // SAFETY: an exception.
         let context = unsafe { ffi::PyException_GetContext(self.as_ptr()) };
         // SAFETY: a new reference or null.
-        unsafe { Obj::steal(context) }
+        unsafe { Self::steal(context) }
     }
 
     /// Sets the context of this exception.
@@ -395,7 +376,8 @@ impl Object {
     #[inline]
     pub(crate) fn is_coroutine(&self) -> bool {
         // SAFETY: reads the type of a live object.
-        unsafe { ffi::Py_TYPE(self.as_ptr()) == &raw mut ffi::PyCoro_Type }
+        let kind = unsafe { ffi::Py_TYPE(self.as_ptr()) };
+        std::ptr::eq(kind, &raw const ffi::PyCoro_Type)
     }
 
     /// Whether this is an `int`.
@@ -425,9 +407,10 @@ impl Object {
 /// Goes one step on in a coroutine or iterator, with `None` as what the last one came to.
 #[inline]
 pub(crate) fn send(coroutine: &Object) -> Sent {
+    let none = none();
     let mut result = std::ptr::null_mut();
     // SAFETY: Python checks the kind of the object; `result` is filled with an owned reference or null.
-    let how = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), ffi::Py_None(), &raw mut result) };
+    let how = unsafe { ffi::PyIter_Send(coroutine.as_ptr(), none.as_ptr(), &raw mut result) };
     match (how, own_opt(result)) {
         (PySendResult::PYGEN_NEXT, Some(value)) => Sent::Yielded(value),
         (PySendResult::PYGEN_RETURN, Some(value)) => Sent::Returned(value),

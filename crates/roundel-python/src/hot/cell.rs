@@ -125,11 +125,6 @@ impl<T> Deque<T> {
         self.inner().is_empty()
     }
 
-    /// Takes the one at `index` out, if there is one.
-    pub(crate) fn remove(&self, index: usize) -> Option<T> {
-        self.inner().remove(index)
-    }
-
     /// Takes all of them out.
     pub(crate) fn take(&self) -> VecDeque<T> {
         std::mem::take(self.inner())

@@ -262,7 +262,7 @@ impl<T: HotType> Class<T> {
             attributes: Vec::new(),
             slots: Vec::new(),
             // Until there is a constructor: an object that Python made on its own would have no value.
-            flags: u64::from(ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION),
+            flags: ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
             kind: PhantomData,
         };
         T::class(&mut class);

@@ -8,8 +8,10 @@ use super::object::{Obj, Object};
 /// `contextvars.copy_context()`.
 #[inline]
 pub(crate) fn copy_context() -> Result<Object> {
-    // SAFETY: gives a new reference or sets the error indicator.
-    unsafe { Obj::steal(ffi::PyContext_CopyCurrent()) }.ok_or_else(Raised::already)
+    // SAFETY: always allowed.
+    let copy = unsafe { ffi::PyContext_CopyCurrent() };
+    // SAFETY: a new reference, or null with the error indicator set.
+    unsafe { Obj::steal(copy) }.ok_or_else(Raised::already)
 }
 
 /// A context that is the current one until this is dropped.

@@ -40,13 +40,13 @@ impl Raised {
     /// Raises an exception object, or an exception type without arguments.
     #[cold]
     pub(crate) fn throw(exception: &Object) -> Self {
-        // SAFETY: Python checks what it is given.
-        unsafe {
-            if ffi::PyExceptionInstance_Check(exception.as_ptr()) == 0 {
-                ffi::PyErr_SetNone(exception.as_ptr());
-            } else {
-                ffi::PyErr_SetObject(ffi::Py_TYPE(exception.as_ptr()).cast(), exception.as_ptr());
-            }
+        if exception.is_exception() {
+            let kind = exception.type_of();
+            // SAFETY: an exception and its type.
+            unsafe { ffi::PyErr_SetObject(kind.as_ptr(), exception.as_ptr()) };
+        } else {
+            // SAFETY: Python checks what it is given.
+            unsafe { ffi::PyErr_SetNone(exception.as_ptr()) };
         }
         Self::already()
     }
@@ -59,24 +59,40 @@ impl Raised {
     }
 
     /// Takes the exception out of the indicator.
+    #[expect(
+        clippy::unused_self,
+        reason = "having one says that the indicator is set"
+    )]
     pub(crate) fn fetch(self) -> Object {
         // SAFETY: the indicator is set, so there is an exception, and the reference is ours.
         unsafe { Obj::steal(fetch_raw()) }.expect("invariant: the error indicator is set")
     }
 
     /// Whether the exception is an instance of `kind`.
+    #[expect(
+        clippy::unused_self,
+        reason = "having one says that the indicator is set"
+    )]
     pub(crate) fn matches(&self, kind: &Object) -> bool {
         // SAFETY: the indicator is set.
         unsafe { ffi::PyErr_ExceptionMatches(kind.as_ptr()) != 0 }
     }
 
     /// Forgets the exception.
+    #[expect(
+        clippy::unused_self,
+        reason = "having one says that the indicator is set"
+    )]
     pub(crate) fn clear(self) {
         // SAFETY: always allowed.
         unsafe { ffi::PyErr_Clear() };
     }
 
     /// Reports the exception by `sys.unraisablehook`, as what happened in `place`.
+    #[expect(
+        clippy::unused_self,
+        reason = "having one says that the indicator is set"
+    )]
     pub(crate) fn unraisable(self, place: &Object) {
         // SAFETY: the indicator is set and `place` lives.
         unsafe { ffi::PyErr_WriteUnraisable(place.as_ptr()) };

@@ -64,8 +64,10 @@ pub(crate) fn thread_ident() -> u64 {
 
 /// The version of the interpreter that runs, which may be newer than the one that this was built for.
 pub(crate) fn python_version() -> (u8, u8, u8) {
+    // SAFETY: always allowed.
+    let text = unsafe { ffi::Py_GetVersion() };
     // SAFETY: a C string that lives for ever.
-    let text = unsafe { std::ffi::CStr::from_ptr(ffi::Py_GetVersion()) }.to_string_lossy();
+    let text = unsafe { std::ffi::CStr::from_ptr(text) }.to_string_lossy();
     let mut parts = text
         .split(|c: char| !c.is_ascii_digit())
         .map(|part| part.parse().unwrap_or(0));

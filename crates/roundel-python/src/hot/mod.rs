@@ -31,7 +31,7 @@ mod trampoline;
 mod value;
 
 pub(crate) use args::{Args, Signature};
-pub(crate) use call::{Sent, import, import_module, send, throw, warn};
+pub(crate) use call::{Sent, import, send, throw, warn};
 pub(crate) use cell::{Deque, Slot};
 pub(crate) use class::Class;
 pub(crate) use context::{Entered, copy_context};
@@ -41,7 +41,7 @@ pub(crate) use gil::{check_signals, detached, python_version, thread_ident};
 pub(crate) use list::{Link, Linked, List, Registry, leave_list};
 pub(crate) use module::Module;
 pub(crate) use native::{Chain, HotType, TypeCell, Visit};
-pub(crate) use object::{Any, Obj, Object};
+pub(crate) use object::{Obj, Object};
 pub(crate) use remote::{Remote, Shared};
 pub(crate) use stop_iteration::settle;
 pub(crate) use trampoline::Comparison;

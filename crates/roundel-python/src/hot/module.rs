@@ -90,6 +90,7 @@ unsafe extern "C" fn execute(module: *mut PyObject) -> c_int {
 ///
 /// # Safety
 /// Only to be called by Python.
+#[expect(unreachable_pub, reason = "what the library exports")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PyInit__roundel() -> *mut PyObject {
     let mut slots = vec![PyModuleDef_Slot {

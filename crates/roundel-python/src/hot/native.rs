@@ -128,6 +128,50 @@ pub(super) struct Head {
     pub(super) dict: *mut PyObject,
 }
 
+impl Head {
+    /// Empties what Python leaves as it was in a fresh object.
+    ///
+    /// # Safety
+    /// `object` has the memory of a hot object.
+    #[expect(
+        clippy::inline_always,
+        reason = "on the way of every object that is made"
+    )]
+    #[inline(always)]
+    unsafe fn finish(object: *mut PyObject) {
+        let head: *mut Self = object.cast();
+        // SAFETY: as the caller says.
+        unsafe { (*head).weakrefs = std::ptr::null_mut() };
+        // SAFETY: as above.
+        unsafe { (*head).dict = std::ptr::null_mut() };
+    }
+
+    /// Takes the dictionary out of an object and gives it up.
+    ///
+    /// # Safety
+    /// `object` is a hot object.
+    unsafe fn clear_dict(object: *mut PyObject) {
+        let head: *mut Self = object.cast();
+        // SAFETY: as the caller says.
+        let dict = unsafe { std::mem::replace(&mut (*head).dict, std::ptr::null_mut()) };
+        // SAFETY: the reference that the object held, or null.
+        unsafe { ffi::Py_XDECREF(dict) };
+    }
+
+    /// Breaks the weak references to an object that dies.
+    ///
+    /// # Safety
+    /// `object` is a hot object that nobody owns any more.
+    unsafe fn clear_weakrefs(object: *mut PyObject) {
+        let head: *mut Self = object.cast();
+        // SAFETY: as the caller says.
+        if !unsafe { (*head).weakrefs }.is_null() {
+            // SAFETY: as the caller says.
+            unsafe { ffi::PyObject_ClearWeakRefs(object) };
+        }
+    }
+}
+
 pub(super) const WEAKREFS_OFFSET: usize = offset_of!(Head, weakrefs);
 pub(super) const DICT_OFFSET: usize = offset_of!(Head, dict);
 
@@ -150,11 +194,14 @@ impl<T: HotType> Layout<T> {
     ///
     /// # Safety
     /// `object` has the memory of a `Layout<T>`, and no value yet.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     unsafe fn write(object: *mut PyObject, chain: Chain<T>) {
         let layout: *mut Self = object.cast();
+        // SAFETY: only computes an address within the object's memory.
+        let place = unsafe { &raw mut (*layout).chain };
         // SAFETY: as the caller says.
-        unsafe { (&raw mut (*layout).chain).write(chain) };
+        unsafe { place.write(chain) };
     }
 }
 
@@ -215,6 +262,7 @@ impl TypeCell {
 
 impl<T: HotType<Base = ()>> Obj<T> {
     /// Makes an object of exactly this type.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     pub(crate) fn create(value: T) -> Self {
         Self::create_chain(Chain { base: (), value })
@@ -225,6 +273,7 @@ impl<T: HotType> Obj<T> {
     /// Makes an object of exactly this type from its value and those of its ancestors.
     ///
     /// Running out of memory ends the process, as it does everywhere in Rust.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     pub(crate) fn create_chain(chain: Chain<T>) -> Self {
         let object = match T::cell().reuse() {
@@ -232,18 +281,18 @@ impl<T: HotType> Obj<T> {
             Some(memory) => unsafe { ffi::PyObject_Init(memory, T::cell().pointer()) },
             None => fresh::<T>(),
         };
-        // SAFETY: the memory is a `Layout<T>` with nothing in it.
-        unsafe {
-            (&raw mut (*object.cast::<Head>()).weakrefs).write(std::ptr::null_mut());
-            (&raw mut (*object.cast::<Head>()).dict).write(std::ptr::null_mut());
-            Layout::write(object, chain);
-        }
+        // SAFETY: memory of the right size whose head Python has begun.
+        unsafe { Head::finish(object) };
+        // SAFETY: the memory is a `Layout<T>` with no value in it.
+        unsafe { Layout::write(object, chain) };
         if T::TRACKED {
             // SAFETY: a complete object of a GC type that is not tracked.
             unsafe { ffi::PyObject_GC_Track(object.cast()) };
         }
-        // SAFETY: new, so the reference is ours and not null.
-        unsafe { Self::steal(object).unwrap_unchecked() }
+        // SAFETY: new, so the reference is ours.
+        let made = unsafe { Self::steal(object) };
+        // SAFETY: not null.
+        unsafe { made.unwrap_unchecked() }
     }
 
     /// Shows the object to the garbage collector from here on. Needed where `TRACKED` is false.
@@ -314,16 +363,14 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     let layout: *mut Layout<T> = object.cast();
     // SAFETY: the value is still whole.
     T::retire_chain(unsafe { &(*layout).chain });
-    // SAFETY: reads and clears the head of our own object.
-    unsafe {
-        if !(*layout).head.weakrefs.is_null() {
-            ffi::PyObject_ClearWeakRefs(object);
-        }
-        let dict = std::mem::replace(&mut (*layout).head.dict, std::ptr::null_mut());
-        ffi::Py_XDECREF(dict);
-    }
+    // SAFETY: our object, which dies.
+    unsafe { Head::clear_weakrefs(object) };
+    // SAFETY: our object.
+    unsafe { Head::clear_dict(object) };
+    // SAFETY: only computes an address within the object's memory.
+    let chain = unsafe { &raw mut (*layout).chain };
     // SAFETY: nobody can reach the object any more; the value is dropped once.
-    unsafe { std::ptr::drop_in_place(&raw mut (*layout).chain) };
+    unsafe { std::ptr::drop_in_place(chain) };
     // An object whose finalizer ran carries a mark that a new one must not have; one that was never tracked
     // and did not ask for it has none.
     // SAFETY: still the memory of our object.
@@ -355,7 +402,7 @@ pub(super) unsafe extern "C" fn finalize<T: HotType>(object: *mut PyObject) {
 
 /// The visitor of the garbage collector.
 pub(crate) struct Visit {
-    visit: ffi::visitproc,
+    call: ffi::visitproc,
     arg: *mut c_void,
     /// Not 0 once the collector wants to hear no more.
     result: c_int,
@@ -377,7 +424,7 @@ impl Visit {
     pub(super) fn pointer(&mut self, pointer: *mut PyObject) {
         if self.result == 0 && !pointer.is_null() {
             // SAFETY: the collector's own function and argument, and a live object.
-            self.result = unsafe { (self.visit)(pointer, self.arg) };
+            self.result = unsafe { (self.call)(pointer, self.arg) };
         }
     }
 }
@@ -390,14 +437,14 @@ pub(super) unsafe extern "C" fn traverse<T: HotType>(
 ) -> c_int {
     let layout: *const Layout<T> = object.cast();
     let mut visit = Visit {
-        visit,
+        call: visit,
         arg,
         result: 0,
     };
     // SAFETY: Python calls this with a live object of our type.
-    let (type_object, dict) = unsafe { (ffi::Py_TYPE(object), (*layout).head.dict) };
-    visit.pointer(type_object.cast());
-    visit.pointer(dict);
+    visit.pointer(unsafe { ffi::Py_TYPE(object) }.cast());
+    // SAFETY: as above.
+    visit.pointer(unsafe { (*layout).head.dict });
     // SAFETY: as above.
     T::traverse_chain(unsafe { &(*layout).chain }, &mut visit);
     visit.result
@@ -408,11 +455,8 @@ pub(super) unsafe extern "C" fn clear<T: HotType>(object: *mut PyObject) -> c_in
     let layout: *mut Layout<T> = object.cast();
     // SAFETY: Python calls this with a live object of our type.
     T::clear_chain(unsafe { &(*layout).chain });
-    // SAFETY: as above; the dictionary is taken out before it is given up.
-    unsafe {
-        let dict = std::mem::replace(&mut (*layout).head.dict, std::ptr::null_mut());
-        ffi::Py_XDECREF(dict);
-    }
+    // SAFETY: as above.
+    unsafe { Head::clear_dict(object) };
     0
 }
 

@@ -146,9 +146,11 @@ impl Object {
 
     /// The type of the object.
     #[inline]
-    pub(crate) fn type_of(&self) -> Object {
+    pub(crate) fn type_of(&self) -> Self {
+        // SAFETY: the object lives.
+        let kind = unsafe { ffi::Py_TYPE(self.as_ptr()) };
         // SAFETY: a live object's type is a live object.
-        unsafe { Self::share(ffi::Py_TYPE(self.as_ptr()).cast()) }
+        unsafe { Self::share(kind.cast()) }
     }
 
     /// Whether this is `None`.

@@ -10,11 +10,11 @@
 //!
 //! `None` needs no exception at all: null without an error says it.
 
-use pyo3_ffi as ffi;
 use pyo3_ffi::PyObject;
 
 use super::error::Raised;
 use super::object::Object;
+use super::value::{exceptions, none};
 
 /// Ends a `tp_iternext` with `value`; gives what the slot has to return.
 #[inline]
@@ -28,15 +28,10 @@ pub(super) fn finish(value: Object) -> *mut PyObject {
 /// Raises a `StopIteration` of its own for `value`. Built by hand, since `PyErr_SetObject` would unpack a tuple
 /// and take an exception for the `StopIteration` itself.
 pub(super) fn raise_new(value: &Object) -> Raised {
-    // SAFETY: a call with one argument; failing sets the error indicator too.
-    unsafe {
-        let exception = ffi::PyObject_CallOneArg(ffi::PyExc_StopIteration, value.as_ptr());
-        if !exception.is_null() {
-            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, exception);
-            ffi::Py_DECREF(exception);
-        }
+    match exceptions::stop_iteration().call([value]) {
+        Ok(exception) => Raised::throw(&exception),
+        Err(raised) => raised,
     }
-    Raised::already()
 }
 
 #[cfg(not(all(Py_3_12, not(Py_GIL_DISABLED))))]
@@ -58,7 +53,7 @@ mod recycled {
     use pyo3_ffi::{PyObject, PyStopIterationObject};
 
     use super::super::gil::GilCell;
-    use super::{Object, raise_new};
+    use super::{Object, exceptions, none, raise_new};
 
     struct Recycled {
         exception: *mut PyStopIterationObject,
@@ -77,13 +72,14 @@ mod recycled {
             let _raised = raise_new(&value);
             return;
         };
-        // SAFETY: ours alone (reference count 1); the old value is given up after the new one is in.
-        unsafe {
-            let old = std::mem::replace(&mut (*exception).value, value.into_ptr());
-            ffi::Py_XDECREF(old);
-            ffi::Py_INCREF(exception.cast());
-            ffi::PyErr_SetRaisedException(exception.cast());
-        }
+        // SAFETY: ours alone (reference count 1), so nobody looks at its value meanwhile.
+        let old = unsafe { std::mem::replace(&mut (*exception).value, value.into_ptr()) };
+        // SAFETY: the reference that the exception held, given up after the new one is in.
+        unsafe { ffi::Py_XDECREF(old) };
+        // SAFETY: lives, since we own it.
+        unsafe { ffi::Py_INCREF(exception.cast()) };
+        // SAFETY: steals the reference that was just made.
+        unsafe { ffi::PyErr_SetRaisedException(exception.cast()) };
     }
 
     /// The exception, marked as loaded, if nobody else holds it.
@@ -106,12 +102,14 @@ mod recycled {
         let old = recycled.exception.cast::<PyObject>();
         // SAFETY: somebody else holds the old one too, so nothing dies here.
         unsafe { ffi::Py_XDECREF(old) };
-        // SAFETY: a call without arguments.
-        let new = unsafe { ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration) };
-        if new.is_null() {
-            // SAFETY: always allowed; the caller raises an exception of its own.
-            unsafe { ffi::PyErr_Clear() };
-        }
+        let new = match exceptions::stop_iteration().call([]) {
+            Ok(new) => new.into_ptr(),
+            Err(raised) => {
+                // The caller raises an exception of its own.
+                raised.clear();
+                std::ptr::null_mut()
+            }
+        };
         recycled.exception = new.cast();
         recycled.loaded = false;
         None
@@ -123,13 +121,9 @@ mod recycled {
             if !std::mem::take(&mut recycled.loaded) || recycled.exception.is_null() {
                 return std::ptr::null_mut();
             }
-            // SAFETY: an object that we own, and its value is `None` instead.
-            unsafe {
-                std::mem::replace(
-                    &mut (*recycled.exception).value,
-                    ffi::Py_NewRef(ffi::Py_None()),
-                )
-            }
+            let none = none().into_ptr();
+            // SAFETY: an object that we own; its value is `None` instead.
+            unsafe { std::mem::replace(&mut (*recycled.exception).value, none) }
         });
         // SAFETY: the reference that the exception held. Python code that runs here finds nothing half done.
         unsafe { ffi::Py_XDECREF(value) };

@@ -24,7 +24,7 @@ pub(super) fn conjure<F: Copy>() -> F {
         assert!(
             size_of::<F>() == 0,
             "a plain function or a closure that captures nothing"
-        )
+        );
     };
     // SAFETY: a zero-sized value has no bytes, and one of it existed: whoever names `F` passed it in.
     unsafe { ptr::NonNull::<F>::dangling().read() }
@@ -80,7 +80,9 @@ pub(super) unsafe extern "C" fn method1<T, R: IntoObject, F: Binary<T, R>>(
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls a method with an object of its type and a live argument.
-        let (this, argument) = unsafe { (Obj::lend(&this), Obj::lend(&argument)) };
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let argument = unsafe { Obj::lend(&argument) };
         returned(conjure::<F>()(this, argument).into_object())
     })
 }
@@ -93,7 +95,9 @@ pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls a method with an object of its type and a vector of live arguments.
-        let (this, args) = unsafe { (Obj::lend(&this), Args::from_vector(args, count, &names)) };
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let args = unsafe { Args::from_vector(args, count, &names) };
         returned(conjure::<F>()(this, &args).into_object())
     })
 }
@@ -119,11 +123,17 @@ pub(super) unsafe extern "C" fn setter<T, F: Binary<T, Result<()>>>(
             return -1;
         }
         // SAFETY: Python calls a setter with an object of its type and a live value.
-        let (this, value) = unsafe { (Obj::lend(&this), Obj::lend(&value)) };
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let value = unsafe { Obj::lend(&value) };
         status(conjure::<F>()(this, value))
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the exception is Python's from here on"
+)]
 fn status(result: Result<()>) -> c_int {
     if result.is_ok() { 0 } else { -1 }
 }
@@ -194,7 +204,9 @@ where
     };
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls the slot with an object of the type and a live one.
-        let (this, other) = unsafe { (Obj::lend(&this), Obj::lend(&other)) };
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let other = unsafe { Obj::lend(&other) };
         returned(conjure::<F>()(this, other, comparison))
     })
 }
@@ -243,7 +255,9 @@ pub(super) unsafe extern "C" fn set_attribute<T, F: Fn(&Obj<T>, &Object) + Copy 
 ) -> c_int {
     guarded(-1, || {
         // SAFETY: Python calls the slot with an object of the type and a string.
-        let (object, attribute) = unsafe { (Obj::lend(&this), Obj::lend(&name)) };
+        let object = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let attribute = unsafe { Obj::lend(&name) };
         conjure::<F>()(object, attribute);
         // SAFETY: as above; the value is live, or null to delete.
         unsafe { ffi::PyObject_GenericSetAttr(this, name, value) }

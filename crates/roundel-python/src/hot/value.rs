@@ -1,6 +1,6 @@
 //! Plain values: constants, numbers, strings, tuples, and what a method may return.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, c_char};
 
 use pyo3_ffi as ffi;
 
@@ -10,8 +10,10 @@ use super::object::{Obj, Object};
 /// `None`.
 #[inline]
 pub(crate) fn none() -> Object {
+    // SAFETY: takes the address of a static.
+    let none = unsafe { ffi::Py_None() };
     // SAFETY: lives for ever.
-    unsafe { Obj::share(ffi::Py_None()) }
+    unsafe { Obj::share(none) }
 }
 
 fn own(pointer: *mut ffi::PyObject) -> Result<Object> {
@@ -32,8 +34,6 @@ pub(crate) mod exceptions {
         )* };
     }
     exceptions! {
-        base_exception = PyExc_BaseException,
-        exception = PyExc_Exception,
         generator_exit = PyExc_GeneratorExit,
         keyboard_interrupt = PyExc_KeyboardInterrupt,
         system_exit = PyExc_SystemExit,
@@ -175,18 +175,15 @@ impl Tuple {
     /// The items of a tuple, lent for as long as the tuple is held.
     pub(crate) fn items(tuple: &Object) -> &[Object] {
         // SAFETY: only reads the type.
-        assert!(
-            unsafe { ffi::PyTuple_Check(tuple.as_ptr()) } != 0,
-            "a tuple is needed"
-        );
-        // SAFETY: a tuple's length; its items follow each other in memory and never change.
-        unsafe {
-            let length = usize::try_from(ffi::PyTuple_GET_SIZE(tuple.as_ptr())).unwrap_or(0);
-            let items = (*tuple.as_ptr().cast::<ffi::PyTupleObject>())
-                .ob_item
-                .as_ptr();
-            std::slice::from_raw_parts(items.cast::<Object>(), length)
-        }
+        let is_tuple = unsafe { ffi::PyTuple_Check(tuple.as_ptr()) } != 0;
+        assert!(is_tuple, "a tuple is needed");
+        // SAFETY: a tuple.
+        let length = unsafe { ffi::PyTuple_GET_SIZE(tuple.as_ptr()) };
+        let length = usize::try_from(length).unwrap_or(0);
+        // SAFETY: only computes an address within the tuple.
+        let items = unsafe { &raw const (*tuple.as_ptr().cast::<ffi::PyTupleObject>()).ob_item };
+        // SAFETY: that many items follow each other in memory, and never change.
+        unsafe { std::slice::from_raw_parts(items.cast::<Object>(), length) }
     }
 }
 
@@ -203,25 +200,28 @@ impl Float {
         }
         // SAFETY: takes any object; -1 may mean that the error indicator is set.
         let value = unsafe { ffi::PyFloat_AsDouble(number.as_ptr()) };
+        Self::checked(value)
+    }
+}
+
+impl Float {
+    /// The value that a conversion gave, of which -1 may mean that the error indicator is set.
+    #[expect(clippy::float_cmp, reason = "exactly that value says so")]
+    #[inline]
+    fn checked(value: f64) -> Result<f64> {
         // SAFETY: always allowed.
         if value == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
             return Err(Raised::already());
         }
         Ok(value)
     }
-}
 
-impl Float {
     /// Without the float object that the general way makes of an `int`.
     #[inline]
     fn of_int(number: &Object) -> Result<f64> {
         // SAFETY: an `int`; -1 may mean that the error indicator is set.
         let value = unsafe { ffi::PyLong_AsDouble(number.as_ptr()) };
-        // SAFETY: always allowed.
-        if value == -1.0 && !unsafe { ffi::PyErr_Occurred() }.is_null() {
-            return Err(Raised::already());
-        }
-        Ok(value)
+        Self::checked(value)
     }
 }
 
@@ -265,22 +265,18 @@ impl Str {
         // SAFETY: keyword names are strings.
         unsafe { ffi::PyUnicode_CompareWithASCIIString(object.as_ptr(), text.as_ptr()) == 0 }
     }
-
-    /// A C string that lives for ever; for what Python keeps pointers to.
-    pub(super) fn leak(text: &str) -> &'static CStr {
-        Box::leak(CString::new(text).unwrap_or_default().into_boxed_c_str())
-    }
 }
 
 /// `True` or `False`.
 #[inline]
 pub(crate) fn boolean(value: bool) -> Object {
+    let pointer = if value {
+        // SAFETY: takes the address of a static.
+        unsafe { ffi::Py_True() }
+    } else {
+        // SAFETY: as above.
+        unsafe { ffi::Py_False() }
+    };
     // SAFETY: both live for ever.
-    unsafe {
-        Obj::share(if value {
-            ffi::Py_True()
-        } else {
-            ffi::Py_False()
-        })
-    }
+    unsafe { Obj::share(pointer) }
 }

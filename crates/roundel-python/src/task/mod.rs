@@ -229,11 +229,6 @@ impl Task {
         self.cancels_requested.get()
     }
 
-    /// Whether the next step will throw `CancelledError` in.
-    pub(crate) fn must_cancel(&self) -> bool {
-        self.must_cancel.get()
-    }
-
     /// Keeps silent about it if it goes away while it is pending: whoever made it knows.
     pub(crate) fn may_be_destroyed(&self) {
         self.log_destroy_pending.set(false);
@@ -250,11 +245,6 @@ impl Task {
         let name = format!("Task-{}", self.number).into_object()?;
         self.name.set(Some(name.clone()));
         Ok(name)
-    }
-
-    /// What it waits for, a future or a waiter.
-    pub(crate) fn waits_for(&self) -> Option<Object> {
-        self.waits_for.get()
     }
 
     fn repr(this: &Obj<Self>) -> Result<Object> {

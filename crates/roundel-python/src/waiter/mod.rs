@@ -150,6 +150,7 @@ pub(crate) struct Waiter {
 /// For the operations.
 impl Waiter {
     /// A waiter for `operation` on `owner`, if there is one, with an item and a number that the operation uses.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     pub(crate) fn create(
         operation: &'static Operation,
@@ -172,6 +173,7 @@ impl Waiter {
     }
 
     /// A waiter for `operation` on `owner`.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     pub(crate) fn on<T: HotType>(operation: &'static Operation, owner: &Obj<T>) -> Obj<Self> {
         Self::create(operation, Some(owner.as_any().clone()), None, 0.0)
