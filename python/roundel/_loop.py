@@ -113,7 +113,12 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
     @property
     def _selector(self) -> _SelectorView | None:
         # asyncio's transports ask it, for their repr, what of them is being watched.
-        return None if self.is_closed() else _SelectorView(self)
+        view = None if self.is_closed() else _SelectorView(self)
+        return vars(self).get("_selector", view)
+
+    @_selector.setter
+    def _selector(self, selector: _SelectorView | None) -> None:
+        vars(self)["_selector"] = selector
 
     @cached_property
     def _watcher(self) -> object:

@@ -547,7 +547,14 @@ impl HotType for TimerHandle {
                 if this.is_exact() { names().timer_handle.clone() } else { this.as_any().type_of() }
             })
             .getter(c"_when", Self::when)
-            .getter(c"_scheduled", |this| this.scheduled.get());
+            .property(
+                c"_scheduled",
+                |this: &Obj<Self>| this.scheduled.get(),
+                |this: &Obj<Self>, value: &Object| {
+                    this.scheduled.set(value.truth()?);
+                    Ok(())
+                },
+            );
     }
 
     fn traverse(&self, visit: &mut Visit) {
