@@ -28,6 +28,8 @@ macro_rules! names {
             pub(crate) current_tasks: Object,
             /// `asyncio.QueueShutDown`, or one of ours where asyncio has none.
             pub(crate) queue_shut_down: Object,
+            /// `asyncio.iscoroutinefunction`, which warns from 3.14 on when asyncio itself does not ask.
+            pub(crate) is_coroutine_function: Object,
             /// `asyncio.BaseEventLoop.create_task`.
             pub(crate) create_task_by_factory: Object,
         }
@@ -47,6 +49,10 @@ macro_rules! names {
                     queue_shut_down: queue_shut_down()?,
                     create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
                         .attr(&string("create_task")?)?,
+                    is_coroutine_function: import(
+                        c"asyncio.coroutines",
+                        if cfg!(Py_3_14) { c"_iscoroutinefunction" } else { c"iscoroutinefunction" },
+                    )?,
                     current_tasks: import(
                         c"asyncio.tasks",
                         if cfg!(Py_3_14) { c"_swap_current_task" } else { c"_current_tasks" },
@@ -100,7 +106,6 @@ names! {
         leave_task = "asyncio.tasks" : "_leave_task",
         register_task = "asyncio.tasks" : "_register_task",
         unregister_task = "asyncio.tasks" : "_unregister_task",
-        is_coroutine_function = "asyncio" : "iscoroutinefunction",
         strerror = "os" : "strerror",
         format_handle = "asyncio.base_events" : "_format_handle",
         is_coroutine = "asyncio.coroutines" : "iscoroutine",
