@@ -44,7 +44,6 @@ from asyncio import constants as constants
 from asyncio import coroutines as coroutines
 from asyncio import create_subprocess_exec as create_subprocess_exec
 from asyncio import create_subprocess_shell as create_subprocess_shell
-from asyncio import create_task as create_task
 from asyncio import current_task as current_task
 from asyncio import events as events
 from asyncio import exceptions as exceptions
@@ -104,6 +103,7 @@ from roundel._roundel import Timeout as Timeout
 from roundel._roundel import TimerHandle as TimerHandle
 from roundel._roundel import as_completed as as_completed
 from roundel._roundel import create_eager_task_factory as create_eager_task_factory
+from roundel._roundel import create_task as create_task
 from roundel._roundel import eager_task_factory as eager_task_factory
 from roundel._roundel import ensure_future as ensure_future
 from roundel._roundel import gather as gather
@@ -139,5 +139,124 @@ if sys.version_info >= (3, 14):
 
 if sys.version_info < (3, 16):
     from roundel._policy import EventLoopPolicy as EventLoopPolicy
+
+__all__ = [
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "AbstractEventLoop",
+    "AbstractServer",
+    "Barrier",
+    "BaseEventLoop",
+    "BaseProtocol",
+    "BaseTransport",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "BufferedProtocol",
+    "CancelledError",
+    "Condition",
+    "DatagramProtocol",
+    "DatagramTransport",
+    "Deadlock",
+    "Event",
+    "EventLoop",
+    "Future",
+    "Handle",
+    "IncompleteReadError",
+    "InvalidStateError",
+    "LifoQueue",
+    "LimitOverrunError",
+    "Lock",
+    "PriorityQueue",
+    "Protocol",
+    "Queue",
+    "QueueEmpty",
+    "QueueFull",
+    "QueueShutDown",
+    "ReadTransport",
+    "Runner",
+    "SelectorEventLoop",
+    "Semaphore",
+    "SendfileNotAvailableError",
+    "Server",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
+    "SubprocessProtocol",
+    "SubprocessTransport",
+    "Task",
+    "TaskGroup",
+    "Timeout",
+    "TimeoutError",
+    "TimerHandle",
+    "Transport",
+    "WriteTransport",
+    "_enter_task",
+    "_get_running_loop",
+    "_leave_task",
+    "_register_task",
+    "_set_running_loop",
+    "_unregister_task",
+    "all_tasks",
+    "as_completed",
+    "create_eager_task_factory",
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "create_task",
+    "current_task",
+    "eager_task_factory",
+    "ensure_future",
+    "gather",
+    "get_event_loop",
+    "get_event_loop_policy",
+    "get_running_loop",
+    "install",
+    "iscoroutine",
+    "iscoroutinefunction",
+    "isfuture",
+    "new_event_loop",
+    "open_connection",
+    "open_unix_connection",
+    "run",
+    "run_coroutine_threadsafe",
+    "set_event_loop",
+    "set_event_loop_policy",
+    "shield",
+    "sleep",
+    "start_server",
+    "start_unix_server",
+    "timeout",
+    "timeout_at",
+    "to_thread",
+    "uninstall",
+    "wait",
+    "wait_for",
+    "wrap_future",
+]
+if sys.version_info < (3, 14):
+    __all__ += [
+        "AbstractChildWatcher",
+        "AbstractEventLoopPolicy",
+        "DefaultEventLoopPolicy",
+        "FastChildWatcher",
+        "MultiLoopChildWatcher",
+        "PidfdChildWatcher",
+        "SafeChildWatcher",
+        "ThreadedChildWatcher",
+        "get_child_watcher",
+        "set_child_watcher",
+    ]
+if sys.version_info >= (3, 14):
+    __all__ += [
+        "FrameCallGraphEntry",
+        "FutureCallGraph",
+        "capture_call_graph",
+        "format_call_graph",
+        "future_add_to_awaited_by",
+        "future_discard_from_awaited_by",
+        "print_call_graph",
+    ]
+if sys.version_info < (3, 16):
+    __all__ += ["EventLoopPolicy"]
 
 def __dir__() -> list[str]: ...

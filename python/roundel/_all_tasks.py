@@ -2,8 +2,8 @@
 
 asyncio keeps the tasks that are not its own in a `WeakSet`. Entering every task there would cost
 more than making it, so the set is given a class of ours whose iteration also yields the pending
-tasks of the open loops, which know them. That is done when the first loop is made, and adds
-nothing where there are no native tasks.
+tasks of the open loops, which know them. That is done when a loop is made, and adds nothing where
+there are no native tasks.
 """
 
 from __future__ import annotations
@@ -15,24 +15,32 @@ import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from roundel._loop import EventLoop
 
     _Task = asyncio.Task[object]
 
+open_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
+"""The loops that are not collected yet; closed ones have no pending tasks."""
 
-def adopt(native_tasks: Callable[[], Iterator[_Task]]) -> None:
-    """Has `asyncio.all_tasks()` also yield what `native_tasks` does."""
 
-    class TaskSet(weakref.WeakSet["_Task"]):
-        """asyncio's set of foreign tasks, and the native ones."""
+class TaskSet(weakref.WeakSet["_Task"]):
+    """asyncio's set of foreign tasks, and the native ones."""
 
-        def __iter__(self) -> Iterator[_Task]:
-            yield from super().__iter__()
-            yield from native_tasks()
+    def __iter__(self) -> Iterator[_Task]:
+        yield from super().__iter__()
+        for loop in tuple(open_loops):
+            yield from loop._tasks()
 
-    tasks = _foreign_tasks()
-    if tasks is not None:
-        tasks.__class__ = TaskSet
+
+def enter(loop: EventLoop) -> None:
+    """Has `asyncio.all_tasks()` also yield a loop's native tasks."""
+    if not open_loops:
+        tasks = _foreign_tasks()
+        if tasks is not None:
+            tasks.__class__ = TaskSet
+    open_loops.add(loop)
 
 
 def _foreign_tasks() -> weakref.WeakSet[_Task] | None:

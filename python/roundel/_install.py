@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from roundel import _loop
+from roundel._loop import EventLoop
 from roundel._names import NATIVE
 
 if TYPE_CHECKING:
@@ -16,6 +16,25 @@ if TYPE_CHECKING:
 # Private to asyncio.events on 3.11 to 3.15. The public functions would warn, or make a policy
 # where there was none.
 _POLICY = "_event_loop_policy"
+
+
+class _Options(NamedTuple):
+    clock: Literal["monotonic", "virtual"]
+    order: int | None
+    detect_deadlock: bool
+    debug: bool
+
+
+class _InstalledEventLoop(EventLoop):
+    """roundel's loop with the options of an `install`."""
+
+    options: ClassVar[_Options]
+
+    def __init__(self) -> None:
+        clock, order, detect_deadlock, debug = self.options
+        super().__init__(clock, order, detect_deadlock=detect_deadlock)
+        if debug:
+            self.set_debug(True)
 
 
 class _Exchange(NamedTuple):
@@ -50,21 +69,13 @@ def install(
         detect_deadlock: Whether the loops raise `Deadlock` on the monotonic clock, too.
         debug: Whether the loops are made in debug mode.
     """
-
-    class EventLoop(_loop.EventLoop):
-        __doc__ = _loop.EventLoop.__doc__
-        __qualname__ = "EventLoop"
-
-        def __init__(self) -> None:
-            super().__init__(clock, order, detect_deadlock=detect_deadlock)
-            if debug:
-                self.set_debug(True)
-
-    names: dict[str, object] = {**NATIVE, "EventLoop": EventLoop}
+    options = _Options(clock, order, detect_deadlock, debug)
+    loop_class = type("EventLoop", (_InstalledEventLoop,), {"options": options})
+    names: dict[str, object] = {**NATIVE, "EventLoop": loop_class}
     if hasattr(asyncio.events, _POLICY):
         from roundel._policy import EventLoopPolicy
 
-        names[_POLICY] = EventLoopPolicy(EventLoop)
+        names[_POLICY] = EventLoopPolicy(loop_class)
     with _lock:
         originals = {**vars(asyncio.events), **vars(asyncio)}
         exchanges = [

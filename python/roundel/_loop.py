@@ -18,17 +18,19 @@ import warnings
 import weakref
 from asyncio import coroutines, futures, timeouts, unix_events
 from asyncio.log import logger
-from functools import cache, cached_property, partial
-from itertools import chain
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, TypeVarTuple
 
-from roundel import _roundel
+from roundel import _all_tasks, _roundel
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncGenerator, Callable
 
     from _typeshed import FileDescriptorLike
+
+    _T = TypeVar("_T")
+    _Ts = TypeVarTuple("_Ts")
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
         """The private names of asyncio's loops that this file relies on, on 3.11 to 3.15."""
@@ -38,8 +40,8 @@ if TYPE_CHECKING:
         _csock: socket.socket
         _ssock: socket.socket
 
-        def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[object, None], /) -> None: ...
-        def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[object, None], /) -> None: ...
+        def _asyncgen_finalizer_hook(self, agen: AsyncGenerator[object, None]) -> None: ...
+        def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[object, None]) -> None: ...
         def _check_callback(self, callback: object, method: str) -> None: ...
         def _check_closed(self) -> None: ...
         def _check_default_executor(self) -> None: ...
@@ -48,9 +50,6 @@ if TYPE_CHECKING:
         def _set_coroutine_origin_tracking(self, enabled: bool) -> None: ...
 else:
     _AsyncioLoop = asyncio.SelectorEventLoop
-
-_T = TypeVar("_T")
-_Ts = TypeVarTuple("_Ts")
 
 
 class EventLoop(_roundel.EventLoop, _AsyncioLoop):
@@ -107,8 +106,7 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
         self._transports = weakref.WeakValueDictionary()
         self._unix_server_sockets: dict[socket.socket, int] = {}
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
-        _open_loops.add(self)
-        _show_native_tasks()
+        _all_tasks.enter(self)
 
     @property
     def _selector(self) -> _SelectorView | None:
@@ -333,18 +331,8 @@ def new_event_loop() -> EventLoop:
     return EventLoop()
 
 
-_open_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
-
-
-@cache
-def _show_native_tasks() -> None:
-    from roundel import _all_tasks
-
-    _all_tasks.adopt(lambda: chain.from_iterable(loop._tasks() for loop in tuple(_open_loops)))
-
-
 def _leave_loops_to_parent() -> None:
-    for loop in _open_loops:
+    for loop in _all_tasks.open_loops:
         loop._leave_self_pipe_to_parent()
 
 

@@ -12,7 +12,6 @@ from asyncio import Handle as Handle
 from asyncio import Lock as Lock
 from asyncio import Semaphore as Semaphore
 from asyncio import Task as Task
-from asyncio import TaskGroup as TaskGroup
 from asyncio import Timeout as Timeout
 from asyncio import TimerHandle as TimerHandle
 from asyncio import _CoroutineLike
@@ -31,13 +30,30 @@ from contextvars import Context
 from typing import Literal, Protocol, TypeVar, TypeVarTuple
 
 from _typeshed import SupportsRichComparisonT
+from typing_extensions import disjoint_base
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
+def create_task(
+    coro: _CoroutineLike[_T],
+    *,
+    name: object = None,
+    context: Context | None = None,
+    eager_start: bool | None = None,
+    **kwargs: object,
+) -> Task[_T]: ...
+def eager_task_factory(
+    loop: asyncio.AbstractEventLoop | None,
+    coro: Coroutine[object, object, _T],
+    *,
+    name: str | None = None,
+    context: Context | None = None,
+    eager_start: bool = True,
+) -> Task[_T]: ...
+
 if sys.version_info >= (3, 12):
     from asyncio import create_eager_task_factory as create_eager_task_factory
-    from asyncio import eager_task_factory as eager_task_factory
 else:
     _TaskT_co = TypeVar("_TaskT_co", bound=Task[object], covariant=True)
 
@@ -66,13 +82,13 @@ else:
     def create_eager_task_factory(
         custom_task_constructor: _TaskConstructor[_TaskT_co],
     ) -> _EagerTaskFactory[_TaskT_co]: ...
-    def eager_task_factory(
-        loop: asyncio.AbstractEventLoop | None,
-        coro: Coroutine[object, object, _T],
-        *,
-        name: str | None = None,
-        context: Context | None = None,
-    ) -> Task[_T]: ...
+
+if sys.version_info >= (3, 15):
+    from asyncio import TaskGroup as TaskGroup
+else:
+    @disjoint_base
+    class TaskGroup(asyncio.TaskGroup):
+        def cancel(self) -> None: ...
 
 if sys.version_info >= (3, 13):
     from asyncio import LifoQueue as LifoQueue
@@ -82,6 +98,7 @@ if sys.version_info >= (3, 13):
 else:
     class QueueShutDown(Exception): ...  # noqa: N818  # asyncio's name
 
+    @disjoint_base
     class Queue(asyncio.Queue[_T]):
         def shutdown(self, immediate: bool = False) -> None: ...
 
@@ -90,6 +107,7 @@ else:
     ): ...
     class LifoQueue(Queue[_T], asyncio.LifoQueue[_T]): ...
 
+@disjoint_base
 class EventLoop:
     slow_callback_duration: float
     _clock_resolution: float
@@ -132,20 +150,15 @@ class EventLoop:
     ) -> TimerHandle: ...
     def time(self) -> float: ...
     def create_future(self) -> Future[_T]: ...
-    if sys.version_info >= (3, 13):
-        def create_task(
-            self,
-            coro: _CoroutineLike[_T],
-            *,
-            name: object = None,
-            context: Context | None = None,
-            eager_start: bool | None = None,
-        ) -> Task[_T]: ...
-    else:
-        def create_task(
-            self, coro: _CoroutineLike[_T], *, name: object = None, context: Context | None = None
-        ) -> Task[_T]: ...
-
+    def create_task(
+        self,
+        coro: _CoroutineLike[_T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        eager_start: bool | None = None,
+        **kwargs: object,
+    ) -> Task[_T]: ...
     def set_task_factory(self, factory: _TaskFactory | None) -> None: ...
     def get_task_factory(self) -> _TaskFactory | None: ...
     def stop(self) -> None: ...
@@ -156,6 +169,7 @@ class EventLoop:
         self,
         fd: int,
         callback: Callable[[*_Ts], object],
+        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> Handle: ...
@@ -163,16 +177,16 @@ class EventLoop:
         self,
         fd: int,
         callback: Callable[[*_Ts], object],
+        /,
         *args: *_Ts,
         context: Context | None = None,
     ) -> Handle: ...
     def _close_native(self) -> None: ...
     def _external_begin(self) -> None: ...
     def _external_end(self) -> None: ...
-    def _mark_internal(self, fd: int) -> None: ...
-    def _on_idle(self) -> None: ...
-    def _remove_reader(self, fd: int) -> bool: ...
-    def _remove_writer(self, fd: int) -> bool: ...
+    def _mark_internal(self, fd: int, /) -> None: ...
+    def _remove_reader(self, fd: int, /) -> bool: ...
+    def _remove_writer(self, fd: int, /) -> bool: ...
     def _run_until_stopped(self) -> None: ...
     def _tasks(self) -> list[Task[object]]: ...
-    def _watched(self, fd: int) -> int: ...
+    def _watched(self, fd: int, /) -> int: ...

@@ -26,7 +26,8 @@ import asyncio
 async def main():
     loop = asyncio.get_running_loop()
     await asyncio.sleep(3600)
-    print(type(loop).__mro__[1].__module__, loop.time(), loop.get_debug())
+    modules = {base.__module__ for base in type(loop).__mro__}
+    print("roundel._loop" in modules, loop.time(), loop.get_debug())
 
 """
 
@@ -117,7 +118,7 @@ def test_every_way_to_a_loop_leads_to_roundels_with_the_options(program, start):
         start = "asyncio.run(main())"
     path = program(LOOP_CLASS + start)
     ran = run(path, options=["--virtual-time", "--debug", "--order", "3", "--detect-deadlock"])
-    assert (ran.stdout, ran.stderr) == ("roundel._loop 3600.0 True\n", "")
+    assert (ran.stdout, ran.stderr) == ("True 3600.0 True\n", "")
 
 
 def test_a_deadlock_is_reported_without_roundels_frames(program):
