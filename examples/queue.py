@@ -21,6 +21,7 @@ class Producer:
             number += 1
             await self.queue.put(f"Round {number}")
             await asyncio.sleep(2)
+            await asyncio.sleep(0)  # whoever stops this at the same moment goes first
         await self.queue.put(END)
 
     async def stop(self, seconds: float) -> None:

@@ -28,6 +28,14 @@ def test_an_example_runs_unmodified_in_no_time(name):
 
 
 @pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("seed", range(5))
+def test_an_example_does_not_rely_on_the_order(name, seed):
+    options = ["--virtual-time", "--order", seed]
+    ran = run_example("-m", "roundel", *options, EXAMPLES / name)
+    assert (ran.stdout.splitlines(), ran.stderr) == (LINES[name], "")
+
+
+@pytest.mark.parametrize("name", LINES)
 def test_an_example_runs_with_roundel_imported_as_asyncio(name, tmp_path):
     text = (EXAMPLES / name).read_text()
     assert "import asyncio\n" in text
