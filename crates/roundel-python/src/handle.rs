@@ -225,13 +225,16 @@ impl Handle {
     fn call(&self, callback: &Object, context: &Object) -> Result<Object> {
         let _entered = Entered::new(context)?;
         let arguments = self.arguments.get();
-        if let Some(native) = callback.downcast_exact::<Callback>() {
-            return Callback::run(native, arguments.as_ref()).map(|()| none());
-        }
-        match arguments {
-            None => callback.call([]),
-            Some(arguments) if self.several.get() => callback.call_slice(Tuple::items(&arguments)),
-            Some(argument) => callback.call([&argument]),
+        let arguments = match &arguments {
+            None => &[],
+            Some(arguments) if self.several.get() => Tuple::items(arguments),
+            Some(argument) => std::slice::from_ref(argument),
+        };
+        match (callback.downcast_exact::<Callback>(), arguments) {
+            (Some(native), _) => Callback::run(native, arguments.first()).map(|()| none()),
+            (None, []) => callback.call([]),
+            (None, [argument]) => callback.call([argument]),
+            (None, several) => callback.call_slice(several),
         }
     }
 

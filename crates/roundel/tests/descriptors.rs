@@ -165,6 +165,20 @@ fn descriptors_do_not_starve_while_something_is_always_ready() {
 }
 
 #[test]
+fn a_turn_asks_for_descriptors_at_once_when_told_to() {
+    let desk = Desk::real();
+    let (reader, _writer) = pipe_with(b"x");
+    let added = desk
+        .dispatcher
+        .add_reader(reader.as_raw_fd(), Call::log("!"));
+    assert!(added.is_ok());
+    desk.dispatcher.push(Call::log("."));
+    desk.dispatcher.poll_soon();
+    desk.turn(true);
+    assert_eq!(desk.said(), ". !");
+}
+
+#[test]
 fn long_turns_ask_for_descriptors_more_often() {
     assert_eq!(turns_between_hearings(64)[..3], [4, 4, 4]);
     assert_eq!(turns_between_hearings(1_000)[..3], [1, 1, 1]);

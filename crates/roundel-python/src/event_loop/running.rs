@@ -150,6 +150,8 @@ impl EventLoop {
         this.check_may_run()?;
         set_running_loop(this.as_any())?;
         this.thread.set(thread_ident());
+        // A short run sees what happened before it, as it does on asyncio, which asks in every turn.
+        this.dispatcher()?.poll_soon();
         let outer = RUNNING.replace(Some(this.clone()));
         let result = this.turn_until_stopped(this).map_err(Raised::fetch);
         let current = RUNNING.replace(outer);

@@ -199,6 +199,11 @@ impl<J: Job> Dispatcher<J> {
         self.external.set(self.external.get().saturating_sub(1));
     }
 
+    /// Has the next turn ask the operating system for events, however much is ready.
+    pub fn poll_soon(&self) {
+        self.unpolled.set(turn::JOBS_PER_POLL);
+    }
+
     /// Returns the way into this dispatcher for other threads.
     pub fn inbox(&self) -> Arc<Inbox<J::Remote>> {
         Arc::clone(&self.inbox)

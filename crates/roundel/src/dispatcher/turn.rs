@@ -10,7 +10,7 @@ use super::tracer::Tracer;
 
 /// How much may be run before the operating system is asked for events although there is more to
 /// run. What is awaited must not starve, but each asking costs as much as several jobs.
-const JOBS_PER_POLL: usize = 256;
+pub(super) const JOBS_PER_POLL: usize = 256;
 
 /// What a turn counts at least: no more than sixty-four turns pass without asking.
 const LEAST_PER_TURN: usize = JOBS_PER_POLL / 64;
