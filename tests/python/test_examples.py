@@ -1,12 +1,14 @@
 """The example programs print exactly what they are there to print."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 END = "[End of input]"
 LINES = {
     "queue.py": [*(f"Round {n}" for n in range(1, 11)), END],
@@ -55,6 +57,14 @@ def test_awaited_one_after_the_other_the_queue_deadlocks():
     assert "main() at " in last
     assert "in Producer.run awaits put() of <Queue" in last
     assert "maxsize=1" in last
+
+
+def test_the_readmes_program_runs(tmp_path):
+    (text,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    program = tmp_path / "program.py"
+    program.write_text(text.replace("asyncio.run(main())", 'asyncio.run(main(), clock="virtual")'))
+    ran = run_example(program)
+    assert (ran.stdout.splitlines(), ran.stderr) == (["Round 1", "Round 2", "Round 3"], "")
 
 
 @pytest.mark.slow
