@@ -5,7 +5,7 @@
 //! when a step ends; and takes it back before anything else than one of our tasks runs.
 
 use crate::event_loop::EventLoop;
-use crate::hot::{Obj, Object, Raised, Registry, Result};
+use crate::hot::{Obj, Object, Raised, Result};
 use crate::loop_ref::LoopRef;
 use crate::names::names;
 use crate::task::Task;
@@ -176,8 +176,8 @@ pub(crate) fn register_pending(event_loop: &LoopRef, task: &Obj<Task>) -> Result
 /// Takes a task that is done away from there.
 #[inline]
 pub(crate) fn unregister_pending(task: &Obj<Task>) -> Result<()> {
-    if task.base().is_native() {
-        Registry::<Task>::forget(crate::hot::Linked::link(&**task));
+    if let LoopRef::Native(native) = task.base().event_loop()? {
+        native.leave_task(task);
         return Ok(());
     }
     names().unregister_task.call([task.as_any()]).map(drop)

@@ -18,8 +18,8 @@ use roundel::{Clock, Dispatcher, Order};
 
 use crate::handle::Handle;
 use crate::hot::{
-    Args, Class, Float, HotType, IntoObject, Obj, Object, Raised, Registry, Result, Signature,
-    Slot, Str, TypeCell, Visit, exceptions, none, thread_ident,
+    Args, Class, Float, HotType, IntoObject, Linked, List, Obj, Object, Raised, Registry, Result,
+    Signature, Slot, Str, TypeCell, Visit, exceptions, none, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -33,8 +33,10 @@ pub(crate) struct EventLoop {
     dispatcher: OnceCell<Dispatcher<Job>>,
     /// The task of ours that the interpreter takes for the current one.
     pub(crate) current: Slot<Task>,
-    /// All tasks of ours that are not done.
-    tasks: Registry<Task>,
+    /// The tasks of ours that are not done, while the loop does not run.
+    known: Registry<Task>,
+    /// The same while it runs: none of them is lost because nobody else holds it.
+    held: List<Task>,
     task_factory: Slot,
     /// The handle that runs, in debug mode.
     running_handle: Slot<Handle>,
@@ -57,7 +59,8 @@ impl Default for EventLoop {
         Self {
             dispatcher: OnceCell::new(),
             current: Slot::empty(),
-            tasks: Registry::new(),
+            known: Registry::new(),
+            held: List::new(),
             task_factory: Slot::empty(),
             running_handle: Slot::empty(),
             slow_callback_duration: Cell::new(0.1),
@@ -137,7 +140,39 @@ impl EventLoop {
     /// Puts a task among the pending ones.
     #[inline]
     pub(crate) fn enter_task(&self, task: &Obj<Task>) {
-        self.tasks.enter(task);
+        if self.is_running() {
+            self.held.push_back(task.clone());
+        } else {
+            self.known.enter(task);
+        }
+    }
+
+    /// Takes a task away from there.
+    #[inline]
+    pub(crate) fn leave_task(&self, task: &Obj<Task>) {
+        if self.held.remove(task).is_none() {
+            Registry::<Task>::forget(task.link());
+        }
+    }
+
+    /// Holds the pending tasks from now on.
+    fn hold_tasks(&self) {
+        for task in self.known.to_vec() {
+            Registry::<Task>::forget(task.link());
+            self.held.push_back(task);
+        }
+    }
+
+    /// Holds them no longer: what nobody waits for then is the garbage collector's, as in asyncio.
+    fn release_tasks(&self) {
+        while let Some(task) = self.held.pop_front() {
+            self.known.enter(&task);
+        }
+    }
+
+    fn pending_tasks(&self) -> Vec<Object> {
+        let tasks = self.known.to_vec().into_iter().chain(self.held.to_vec());
+        tasks.map(Obj::into_any).collect()
     }
 
     /// Where Python is now, in debug mode.
@@ -311,6 +346,7 @@ impl HotType for EventLoop {
 
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.current);
+        self.held.traverse(visit);
         visit.slot(&self.task_factory);
         visit.slot(&self.running_handle);
         if let Some(dispatcher) = self.dispatcher.get() {
@@ -320,6 +356,7 @@ impl HotType for EventLoop {
 
     fn clear(&self) {
         self.current.set(None);
+        self.held.clear();
         self.task_factory.set(None);
         self.running_handle.set(None);
         if let Some(dispatcher) = self.dispatcher.get() {
@@ -377,9 +414,7 @@ fn declare_state(class: &mut Class<EventLoop>) {
         .method0(
             c"_tasks",
             c"_tasks($self, /)\n--\n\nReturn the native tasks of this loop that are not done.",
-            |this: &Obj<EventLoop>| -> Vec<Object> {
-                this.tasks.to_vec().into_iter().map(Obj::into_any).collect()
-            },
+            |this: &Obj<EventLoop>| this.pending_tasks(),
         );
     declare_attributes(class);
 }

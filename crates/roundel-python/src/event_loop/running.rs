@@ -152,10 +152,12 @@ impl EventLoop {
         this.thread.set(thread_ident());
         // A short run sees what happened before it, as it does on asyncio, which asks in every turn.
         this.dispatcher()?.poll_soon();
+        this.hold_tasks();
         let outer = RUNNING.replace(Some(this.clone()));
         let result = this.turn_until_stopped(this).map_err(Raised::fetch);
         let current = RUNNING.replace(outer);
         drop(current);
+        this.release_tasks();
         this.stopping.set(false);
         this.thread.set(0);
         this.clear_current()?;

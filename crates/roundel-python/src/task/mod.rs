@@ -125,7 +125,7 @@ impl Task {
         let event_loop = loop_or_current(event_loop)?;
         this.base().reset("Task")?;
         this.base().attach(&event_loop)?;
-        Registry::<Self>::forget(&this.link);
+        current::unregister_pending(this)?;
         if let Err(raised) = check_coroutine(coroutine) {
             this.log_destroy_pending.set(false);
             return Err(raised);
