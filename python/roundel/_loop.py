@@ -326,9 +326,20 @@ def _cancel_job(job: concurrent.futures.Future[_T], future: asyncio.Future[_T]) 
         job.cancel()
 
 
-def new_event_loop() -> EventLoop:
-    """Makes an event loop, for ``asyncio.run(main(), loop_factory=roundel.new_event_loop)``."""
-    return EventLoop()
+def new_event_loop(
+    clock: Literal["monotonic", "virtual"] = "monotonic",
+    order: int | None = None,
+    *,
+    detect_deadlock: bool = False,
+) -> EventLoop:
+    """Makes an event loop, for ``asyncio.run(main(), loop_factory=roundel.new_event_loop)``.
+
+    Args:
+        clock: As for `EventLoop`, like all that follow.
+        order: None, or the seed of a random order.
+        detect_deadlock: Whether to raise `Deadlock` on the monotonic clock, too.
+    """
+    return EventLoop(clock, order, detect_deadlock=detect_deadlock)
 
 
 def _leave_loops_to_parent() -> None:

@@ -270,7 +270,7 @@ impl Future {
     /// Sets the result. Raises `InvalidStateError` if there is one.
     #[inline]
     pub(crate) fn set_result(this: &Obj<Self>, result: Object) -> Result<()> {
-        this.check_pending(this)?;
+        this.check_pending()?;
         this.outcome.set(Some(result));
         this.state.set(State::Finished);
         Self::schedule_callbacks(this)
@@ -278,7 +278,7 @@ impl Future {
 
     /// Sets the exception, an exception object or type. Raises `InvalidStateError` if there is a result.
     pub(crate) fn set_exception(this: &Obj<Self>, exception: &Object) -> Result<()> {
-        this.check_pending(this)?;
+        this.check_pending()?;
         let exception = presentable(exception)?;
         let traceback = exception.traceback();
         this.outcome.set(Some(exception));
@@ -305,22 +305,17 @@ impl Future {
     }
 
     #[inline]
-    fn check_pending(&self, this: &Obj<Self>) -> Result<()> {
+    fn check_pending(&self) -> Result<()> {
         if self.state.get() == State::Pending {
             self.event_loop().map(drop)
         } else {
-            Err(Self::invalid_state(this))
+            Err(Self::invalid_state())
         }
     }
 
     #[cold]
-    fn invalid_state(this: &Obj<Self>) -> Raised {
-        match (this.state_name(), Str::repr(this.as_any())) {
-            (_, Err(raised)) => raised,
-            (state, Ok(repr)) => {
-                Raised::new(&names().invalid_state_error, format!("{state}: {repr}"))
-            }
-        }
+    fn invalid_state() -> Raised {
+        Raised::new(&names().invalid_state_error, "invalid state")
     }
 
     fn state_name(&self) -> &'static str {
@@ -739,6 +734,12 @@ fn declare_callbacks(class: &mut Class<Future>) {
             c"remove_done_callback",
             c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return how many there were.",
             Future::remove_done_callback,
+        )
+        .method0(
+            c"__await__",
+            c"__await__($self, /)\n--\n\nReturn an iterator that yields the future until it is done.",
+            // For those who drive it by hand; `await` takes the slot, which makes no object.
+            |this: &Obj<Future>| Obj::create(FutureIterator::of(this)),
         )
         .method0(
             c"_make_cancelled_error",

@@ -223,6 +223,9 @@ impl Handle {
 
     #[inline]
     fn call(&self, callback: &Object, context: &Object) -> Result<Object> {
+        if !context.is_context() {
+            return self.call_by_run(callback, context);
+        }
         let _entered = Entered::new(context)?;
         let arguments = self.arguments.get();
         let arguments = match &arguments {
@@ -236,6 +239,14 @@ impl Handle {
             (None, [argument]) => callback.call([argument]),
             (None, several) => callback.call_slice(several),
         }
+    }
+
+    /// Calls the callback in what only behaves like a context.
+    #[cold]
+    fn call_by_run(&self, callback: &Object, context: &Object) -> Result<Object> {
+        let arguments = self.arguments_tuple()?;
+        let all = [std::slice::from_ref(callback), Tuple::items(&arguments)].concat();
+        context.attr(&names().run)?.call_slice(&all)
     }
 
     #[cold]
@@ -295,6 +306,8 @@ impl Handle {
         }
         this.callback.set(None);
         this.arguments.set(None);
+        // A timer may be kept long after it was cancelled; its context can be large.
+        this.context.set(None);
         Ok(())
     }
 }

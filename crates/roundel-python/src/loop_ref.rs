@@ -1,6 +1,6 @@
 //! The loop of a future: one of ours, which is called directly, or anybody's.
 
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, check_callback};
 use crate::future::Future;
 use crate::handle::{Handle, TimerHandle};
 use crate::hot::{Args, Float, IntoObject, Obj, Object, Result};
@@ -58,6 +58,9 @@ impl LoopRef {
     ) -> Result<()> {
         match self {
             Self::Native(native) => {
+                if native.is_debug() {
+                    check_callback(callback, "call_soon")?;
+                }
                 let handle = Handle::create(native, callback, arguments, Some(context))?;
                 native.schedule(Job::Handle(handle))
             }

@@ -77,7 +77,7 @@ names! {
         cancelled cancelling close co_flags cr_await create_future create_task done
         empty exception exceptions fileno full get_debug get_event_loop get_loop get_nowait
         get_running_loop gi_code is_running locked logger pop popleft put_nowait qsize release
-        remove_done_callback result set set_exception set_result throw time uncancel value wait
+        remove_done_callback result run set set_exception set_result throw time uncancel value wait
         warning
     }
     imports {

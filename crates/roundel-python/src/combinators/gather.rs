@@ -122,17 +122,20 @@ impl GatheringFuture {
         if this.finished.get() < this.count.get() {
             return Ok(());
         }
-        Self::finish(this, future)
+        Self::finish(this)
     }
 
-    /// All children have ended, `last` as the last.
-    fn finish(this: &Obj<Self>, last: FutureRef<'_>) -> Result<()> {
+    /// All children have ended.
+    fn finish(this: &Obj<Self>) -> Result<()> {
         let children = this.children.to_vec();
         let results: Result<Vec<Object>> = children.iter().map(outcome).collect();
         let results = results?;
-        if this.cancel_requested.get() {
-            // Exceptions may be results, but not this cancellation.
-            return Future::set_exception(this.base(), &last.cancelled_error()?);
+        if this.cancel_requested.get()
+            && let Some(last) = children.last()
+        {
+            // Exceptions may be results, but not this cancellation. It says what that of the last argument does.
+            let error = FutureRef::of(last).cancelled_error()?;
+            return Future::set_exception(this.base(), &error);
         }
         Future::set_result(this.base(), results.into_object()?)
     }

@@ -3,7 +3,8 @@
 use super::{EventLoop, nanoseconds};
 use crate::handle::{CallbackArgs, Handle, TimerHandle};
 use crate::hot::{
-    Args, Class, Obj, Object, Raised, Remote, Result, Signature, Str, exceptions, thread_ident,
+    Args, Class, Float, IntoObject, Obj, Object, Raised, Remote, Result, Signature, Str,
+    exceptions, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -74,8 +75,19 @@ impl EventLoop {
         .positional(2)
         .variadic();
         let given = CallbackArgs::timed(&SIGNATURE, args)?;
-        let delay = given.seconds("delay must not be None")?;
-        this.add_timer(this, this.time()? + delay, &given, "call_later")
+        let now = this.time()?;
+        let when = match given.seconds("delay must not be None") {
+            Ok(delay) => now + delay,
+            // Whatever can be added to a time will do, and says so itself if it can't.
+            Err(raised) => match given.time.and_then(Object::not_none) {
+                Some(delay) => {
+                    raised.clear();
+                    Float::of(&now.into_object()?.add(delay)?)?
+                }
+                None => return Err(raised),
+            },
+        };
+        this.add_timer(this, when, &given)
     }
 
     fn call_at(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {
@@ -86,7 +98,7 @@ impl EventLoop {
                 .variadic();
         let given = CallbackArgs::timed(&SIGNATURE, args)?;
         let when = given.seconds("when cannot be None")?;
-        this.add_timer(this, when, &given, "call_at")
+        this.add_timer(this, when, &given)
     }
 
     fn add_timer(
@@ -94,12 +106,12 @@ impl EventLoop {
         this: &Obj<Self>,
         when: f64,
         given: &CallbackArgs<'_>,
-        method: &str,
     ) -> Result<Obj<TimerHandle>> {
         self.check_open()?;
         if self.is_debug() {
             self.check_thread()?;
-            check_callback(given.callback, method)?;
+            // Under this name for call_later(), too, as in asyncio.
+            check_callback(given.callback, "call_at")?;
         }
         let timer =
             TimerHandle::create(this, when, given.callback, given.arguments, given.context)?;
@@ -110,7 +122,7 @@ impl EventLoop {
 }
 
 /// In debug mode: raises `TypeError` for what can't be called, and for coroutines.
-pub(super) fn check_callback(callback: &Object, method: &str) -> Result<()> {
+pub(crate) fn check_callback(callback: &Object, method: &str) -> Result<()> {
     let coroutine = names().is_coroutine.call([callback])?.truth()?
         || names().is_coroutine_function.call([callback])?.truth()?;
     if coroutine {

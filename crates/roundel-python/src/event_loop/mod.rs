@@ -25,6 +25,7 @@ use crate::job::Job;
 use crate::names::names;
 use crate::task::Task;
 
+pub(crate) use callbacks::check_callback;
 pub(crate) use tasks::register;
 
 /// The native half of an event loop.
@@ -284,7 +285,7 @@ impl EventLoop {
         };
         let order = match order.and_then(Object::not_none) {
             None => Order::Fifo,
-            Some(seed) => Order::Seeded(seed.to_i64()?.cast_unsigned()),
+            Some(seed) => Order::Seeded(seed.to_u64()?),
         };
         let dispatcher = Dispatcher::new(clock, order).map_err(|error| os_error(&error))?;
         if this.dispatcher.set(dispatcher).is_err() {

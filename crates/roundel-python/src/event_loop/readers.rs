@@ -27,6 +27,10 @@ pub(super) fn descriptor(file: &Object) -> Result<RawFd> {
     };
     let number = match number.and_then(|number| number.to_i64()) {
         Ok(number) => number,
+        Err(raised) if raised.matches(&exceptions::overflow_error()) => {
+            raised.clear();
+            return Err(too_large());
+        }
         Err(raised) if is_wrong_kind(&raised) => {
             raised.clear();
             let text = format!("Invalid file object: {}", Str::repr(file)?);
@@ -34,15 +38,16 @@ pub(super) fn descriptor(file: &Object) -> Result<RawFd> {
         }
         Err(raised) => return Err(raised),
     };
-    RawFd::try_from(number)
-        .ok()
-        .filter(|&fd| fd >= 0)
-        .ok_or_else(|| {
-            Raised::new(
-                &exceptions::value_error(),
-                format!("Invalid file descriptor: {number}"),
-            )
-        })
+    if number < 0 {
+        let text = format!("Invalid file descriptor: {number}");
+        return Err(Raised::new(&exceptions::value_error(), text));
+    }
+    RawFd::try_from(number).map_err(|_| too_large())
+}
+
+fn too_large() -> Raised {
+    let text = "Python int too large to convert to C int";
+    Raised::new(&exceptions::overflow_error(), text)
 }
 
 fn is_wrong_kind(raised: &Raised) -> bool {

@@ -184,6 +184,12 @@ impl Object {
         self.compare(other, ffi::Py_LE)
     }
 
+    /// `self + other`.
+    pub(crate) fn add(&self, other: &Self) -> Result<Self> {
+        // SAFETY: takes any two objects.
+        own(unsafe { ffi::PyNumber_Add(self.as_ptr(), other.as_ptr()) })
+    }
+
     fn compare(&self, other: &Self, operator: std::ffi::c_int) -> Result<bool> {
         // SAFETY: takes any two objects.
         match unsafe { ffi::PyObject_RichCompareBool(self.as_ptr(), other.as_ptr(), operator) } {
@@ -390,6 +396,17 @@ impl Object {
     pub(crate) fn is_float(&self) -> bool {
         // SAFETY: takes any object.
         unsafe { ffi::PyFloat_Check(self.as_ptr()) != 0 }
+    }
+
+    /// The value of an `int` that is not negative.
+    pub(crate) fn to_u64(&self) -> Result<u64> {
+        // SAFETY: takes any object; the greatest value may mean that the error indicator is set.
+        let value = unsafe { ffi::PyLong_AsUnsignedLongLong(self.as_ptr()) };
+        // SAFETY: always allowed.
+        if value == u64::MAX && !unsafe { ffi::PyErr_Occurred() }.is_null() {
+            return Err(Raised::already());
+        }
+        Ok(value)
     }
 
     /// The value of an `int`.

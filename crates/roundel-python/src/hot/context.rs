@@ -14,6 +14,15 @@ pub(crate) fn copy_context() -> Result<Object> {
     unsafe { Obj::steal(copy) }.ok_or_else(Raised::already)
 }
 
+impl Object {
+    /// Whether it is a `contextvars.Context`, which has no derived classes.
+    #[inline]
+    pub(crate) fn is_context(&self) -> bool {
+        // SAFETY: reads the type of a live object.
+        unsafe { ffi::PyContext_CheckExact(self.as_ptr()) != 0 }
+    }
+}
+
 /// A context that is the current one until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Entered<'a>(&'a Object);

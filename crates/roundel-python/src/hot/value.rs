@@ -43,6 +43,7 @@ pub(crate) mod exceptions {
         runtime_error = PyExc_RuntimeError,
         system_error = PyExc_SystemError,
         type_error = PyExc_TypeError,
+        overflow_error = PyExc_OverflowError,
         value_error = PyExc_ValueError,
         attribute_error = PyExc_AttributeError,
         index_error = PyExc_IndexError,

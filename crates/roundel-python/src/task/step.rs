@@ -50,7 +50,13 @@ impl Task {
         }
         match awaited {
             None => Ok(None),
-            Some(awaited) => failure_of(&awaited),
+            Some(awaited) => {
+                if self.must_cancel.get() && is_cancelled_waiter(&awaited) {
+                    // It raises by itself, with what the first cancellation was given to say.
+                    self.must_cancel.set(false);
+                }
+                failure_of(&awaited)
+            }
         }
     }
 
@@ -268,6 +274,12 @@ impl Task {
         Self::schedule_throw(this, error)?;
         Ok(false)
     }
+}
+
+fn is_cancelled_waiter(awaited: &Object) -> bool {
+    awaited
+        .downcast_exact::<Waiter>()
+        .is_some_and(|waiter| waiter.is_cancelled())
 }
 
 /// The exception of what a task waited for; `None` if the coroutine finds out by itself.

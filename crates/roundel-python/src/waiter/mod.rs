@@ -299,8 +299,9 @@ impl Waiter {
             return Ok(false);
         }
         this.state.set(State::Cancelled);
-        if let Some(message) = message {
-            this.rare(|rare| rare.message = Some(message.clone()));
+        // A condition's wait goes on after a cancellation, and can be cancelled again without a message.
+        if message.is_some() || this.message().is_some() {
+            this.rare(|rare| rare.message = message.cloned());
         }
         this.notify(this)
     }
