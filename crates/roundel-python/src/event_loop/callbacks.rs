@@ -1,7 +1,7 @@
 //! Handing callbacks to the loop (`asyncio.loop`, "Scheduling callbacks").
 
 use super::{EventLoop, nanoseconds};
-use crate::handle::{CallbackArgs, Handle, TimerHandle};
+use crate::handle::{Handle, TimerHandle};
 use crate::hot::{
     Args, Class, Float, IntoObject, Obj, Object, Raised, Remote, Result, Signature, Str,
     exceptions, thread_ident,
@@ -118,6 +118,55 @@ impl EventLoop {
         self.dispatcher()?
             .push_at(nanoseconds(when), Job::Handle(timer.base().clone()));
         Ok(timer)
+    }
+}
+
+/// The arguments of `call_soon(callback, *args, context=None)` and its like.
+struct CallbackArgs<'a> {
+    /// What stands before the callback: the time, if any.
+    time: Option<&'a Object>,
+    /// The callback.
+    callback: &'a Object,
+    /// What it is called with.
+    arguments: &'a [Object],
+    /// The context, if one is given.
+    context: Option<&'a Object>,
+}
+
+impl<'a> CallbackArgs<'a> {
+    /// Reads `(callback, *args, context=None)`.
+    #[inline]
+    fn soon(signature: &Signature<2>, args: &Args<'a>) -> Result<Self> {
+        let [callback, context] = signature.bind(args)?;
+        let callback = callback.expect("invariant: a required parameter is bound");
+        let arguments = args.positional.get(1..).unwrap_or_default();
+        Ok(Self {
+            time: None,
+            callback,
+            arguments,
+            context: context.and_then(Object::not_none),
+        })
+    }
+
+    /// Reads `(time, callback, *args, context=None)`.
+    fn timed(signature: &Signature<3>, args: &Args<'a>) -> Result<Self> {
+        let [time, callback, context] = signature.bind(args)?;
+        let callback = callback.expect("invariant: a required parameter is bound");
+        let arguments = args.positional.get(2..).unwrap_or_default();
+        Ok(Self {
+            time,
+            callback,
+            arguments,
+            context: context.and_then(Object::not_none),
+        })
+    }
+
+    /// The time in seconds, or the `TypeError` that asyncio raises for `None`.
+    fn seconds(&self, if_none: &str) -> Result<f64> {
+        match self.time.and_then(Object::not_none) {
+            Some(time) => Float::of(time),
+            None => Err(Raised::new(&exceptions::type_error(), if_none)),
+        }
     }
 }
 

@@ -4,10 +4,12 @@
 //! so that none gets lost with a task that is cancelled. Whoever is woken and does not try passes its turn on.
 
 mod items;
+mod kinds;
 
 use std::cell::{Cell, OnceCell};
 
 use items::{Items, Order};
+use kinds::{LifoQueue, PriorityQueue};
 
 use crate::hot::{
     Args, Class, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result, Signature, Slot,
@@ -581,52 +583,4 @@ fn declare_internals(class: &mut Class<Queue>) {
                 Ok(())
             },
         );
-}
-
-/// A queue that gives the least item first (`asyncio.PriorityQueue`).
-#[derive(Default)]
-pub(crate) struct PriorityQueue;
-
-impl HotType for PriorityQueue {
-    type Base = Queue;
-    const NAME: &'static std::ffi::CStr = c"roundel.PriorityQueue";
-
-    fn cell() -> &'static TypeCell {
-        static CELL: TypeCell = TypeCell::new();
-        &CELL
-    }
-
-    fn class(class: &mut Class<Self>) {
-        class
-            .doc(c"PriorityQueue(maxsize=0)\n--\n\nA queue that gives the least item first, often a tuple (priority, data) (asyncio.PriorityQueue).")
-            .init(|this: &Obj<Self>, args: &Args<'_>| Queue::init(this.base(), args, Order::Priority));
-    }
-
-    fn traverse(&self, _visit: &mut Visit) {}
-
-    fn clear(&self) {}
-}
-
-/// A queue that gives the item first that was put last (`asyncio.LifoQueue`).
-#[derive(Default)]
-pub(crate) struct LifoQueue;
-
-impl HotType for LifoQueue {
-    type Base = Queue;
-    const NAME: &'static std::ffi::CStr = c"roundel.LifoQueue";
-
-    fn cell() -> &'static TypeCell {
-        static CELL: TypeCell = TypeCell::new();
-        &CELL
-    }
-
-    fn class(class: &mut Class<Self>) {
-        class
-            .doc(c"LifoQueue(maxsize=0)\n--\n\nA queue that gives the item first that was put last (asyncio.LifoQueue).")
-            .init(|this: &Obj<Self>, args: &Args<'_>| Queue::init(this.base(), args, Order::Lifo));
-    }
-
-    fn traverse(&self, _visit: &mut Visit) {}
-
-    fn clear(&self) {}
 }
