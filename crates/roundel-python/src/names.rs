@@ -10,6 +10,7 @@ macro_rules! names {
         imports { $($import:ident = $module:literal : $object:literal),* $(,)? }
     ) => {
         /// What [`names`] gives.
+        #[allow(dead_code, reason = "some are needed on some versions of Python only")]
         pub(crate) struct Names {
             $(pub(crate) $string: Object,)*
             $(pub(crate) $import: Object,)*
@@ -74,13 +75,15 @@ names! {
         _format _get _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error
         _on_idle _put _set_running_loop _step _timer_handle_cancelled _wake _wakeup acquire
         add_done_callback append call_at call_exception_handler call_later call_soon cancel
-        cancelled cancelling close co_flags cr_await create_future create_task done
+        cancelled cancelling close co_flags cr_await create_future create_task current_task done
         empty exception exceptions fileno full get_debug get_event_loop get_loop get_nowait
         get_running_loop gi_code is_running locked logger pop popleft put_nowait qsize release
         remove_done_callback result run set set_exception set_result throw time uncancel value wait
         warning
     }
     imports {
+        current_task_of = "asyncio.tasks" : "current_task",
+        tasks = "asyncio" : "tasks",
         cancelled_error = "asyncio.exceptions" : "CancelledError",
         invalid_state_error = "asyncio.exceptions" : "InvalidStateError",
         queue_empty = "asyncio" : "QueueEmpty",

@@ -14,7 +14,7 @@ use pyo3_ffi::PyObject;
 
 use super::error::Raised;
 use super::object::Object;
-use super::value::{exceptions, none};
+use super::value::exceptions;
 
 /// Ends a `tp_iternext` with `value`; gives what the slot has to return.
 #[inline]
@@ -53,7 +53,8 @@ mod recycled {
     use pyo3_ffi::{PyObject, PyStopIterationObject};
 
     use super::super::gil::GilCell;
-    use super::{Object, exceptions, none, raise_new};
+    use super::super::value::none;
+    use super::{Object, exceptions, raise_new};
 
     struct Recycled {
         exception: *mut PyStopIterationObject,
