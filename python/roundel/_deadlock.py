@@ -9,6 +9,7 @@ import sys
 import threading
 import types
 from asyncio import taskgroups
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, cast
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from roundel._loop import EventLoop
 
     _Task = asyncio.Task[object]
+    _Notifiers = defaultdict[int, list[_Task]]
 
 _LINES_AT_MOST = 50
+# What holds a suspended frame, and what it awaits.
+_SUSPENDED = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
 _NOT_THE_PROGRAMS = (os.path.dirname(asyncio.__file__), os.path.dirname(__file__))
 
 
@@ -93,9 +97,10 @@ def check(loop: EventLoop) -> None:
     """
     if loop._signal_handlers or _other_thread_works():
         return
-    tasks = loop._tasks()
-    guests = asyncio.all_tasks(loop).difference(tasks)
-    raise Deadlock(tuple(map(_blocked, (*tasks, *guests))))
+    native = loop._tasks()
+    tasks = [*native, *asyncio.all_tasks(loop).difference(native)]
+    notifiers = _notifiers(tasks)
+    raise Deadlock(tuple(_blocked(task, notifiers) for task in tasks))
 
 
 def _other_thread_works() -> bool:
@@ -112,16 +117,21 @@ def _is_idle_pool_thread(frame: types.FrameType) -> bool:
     return thread_pool is not None and frame.f_code is thread_pool._worker.__code__
 
 
-def _blocked(task: _Task) -> BlockedTask:
+def _blocked(task: _Task, notifiers: _Notifiers) -> BlockedTask:
     coroutine = task.get_coro()
     frames = list(_frames(coroutine))
     awaited = getattr(task, "_fut_waiter", None)
-    waits_for = tuple(
-        other for other in dict.fromkeys(_waits_for(awaited, frames)) if not other.done()
-    )
     operation, owner = getattr(awaited, "_operation", None), getattr(awaited, "_owner", None)
-    if operation is None and not waits_for:
-        operation, owner = _asyncios_operation(frames)
+    holder = getattr(owner, "_holder", None)
+    if holder is not None:
+        waits_for = {holder: None}
+    else:
+        waits_for = dict.fromkeys(_awaited_tasks(awaited, frames))
+        waits_for |= dict.fromkeys(notifiers[id(awaited)] + notifiers[id(owner)])
+        if waits_for:
+            operation = owner = None
+        elif operation is None:
+            operation, owner = _asyncios_operation(frames)
     return BlockedTask(
         task,
         getattr(coroutine, "__qualname__", type(coroutine).__name__),
@@ -129,19 +139,18 @@ def _blocked(task: _Task) -> BlockedTask:
         awaited,
         operation,
         owner,
-        waits_for,
+        tuple(other for other in waits_for if not other.done()),
     )
 
 
 def _frames(awaitable: object) -> Iterator[types.FrameType]:
     """Yields the frames of a suspended coroutine, outermost first."""
     while awaitable is not None:
-        if isinstance(awaitable, types.CoroutineType):
-            frame, awaitable = awaitable.cr_frame, awaitable.cr_await
-        elif isinstance(awaitable, types.GeneratorType):
-            frame, awaitable = awaitable.gi_frame, awaitable.gi_yieldfrom
-        elif isinstance(awaitable, types.AsyncGeneratorType):
-            frame, awaitable = awaitable.ag_frame, awaitable.ag_await
+        for frame_name, awaited_name in _SUSPENDED:
+            if hasattr(awaitable, awaited_name):
+                frame = getattr(awaitable, frame_name, None)
+                awaitable = getattr(awaitable, awaited_name)
+                break
         else:
             # One step of an asynchronous generator does not name the generator otherwise.
             referents = gc.get_referents(awaitable)
@@ -171,19 +180,40 @@ def _asyncios_operation(frames: list[types.FrameType]) -> tuple[str | None, obje
     return operation
 
 
-def _waits_for(awaited: object, frames: list[types.FrameType]) -> Iterator[_Task]:
+def _awaited_tasks(awaited: object, frames: list[types.FrameType]) -> Iterator[_Task]:
+    """Yields the tasks that somebody awaits by asyncio's own means."""
     if hasattr(awaited, "get_coro"):
         yield cast("_Task", awaited)
-    holder = getattr(getattr(awaited, "_owner", None), "_holder", None)
-    if holder is not None:
-        yield holder
     for child in getattr(awaited, "_children", ()):  # gather's
-        yield from _waits_for(child, [])
+        yield from _awaited_tasks(child, [])
     for frame in frames:
-        # asyncio's own TaskGroup awaits a future that says nothing of its tasks.
+        # TaskGroup awaits a future that says nothing of its tasks.
         group = frame.f_locals.get("self")
         if isinstance(group, taskgroups.TaskGroup):
             yield from group._tasks
+
+
+def _notifiers(tasks: list[_Task]) -> _Notifiers:
+    """Maps the identity of what can be awaited to the native tasks that report their end to it.
+
+    Each native task refers to its callbacks, and these to what they serve: a gathering, a task
+    group and the future that it awaits, a `wait`… As the garbage collector sees it, so do we.
+    """
+    notifiers: _Notifiers = defaultdict(list)
+    for task in tasks:
+        to_visit: list[object] = [
+            callback for callback, _ in getattr(task, "_callbacks", None) or ()
+        ]
+        seen = set()
+        while to_visit:
+            each = to_visit.pop()
+            if each is None or id(each) in seen or hasattr(each, "get_coro"):
+                continue
+            seen.add(id(each))
+            notifiers[id(each)].append(task)
+            if type(each).__module__ == "roundel":
+                to_visit += gc.get_referents(each)
+    return notifiers
 
 
 def _cycles(waits_for: Mapping[_Task, tuple[_Task, ...]]) -> Iterator[tuple[_Task, ...]]:

@@ -103,6 +103,44 @@ def test_it_follows_tasks_groups_and_generators():
     assert parent.waits_for == (member.task,)
 
 
+async def by_gather(module, member):
+    await module.gather(member, module.sleep(0))
+
+
+async def by_group(module, member):
+    async with module.TaskGroup() as group:
+        group.create_task(module.wait_for(member, None), name="waiter")
+
+
+async def by_wait(module, member):
+    await module.wait([member])
+
+
+async def by_iteration(module, member):
+    for first in module.as_completed([member]):
+        await first
+
+
+async def by_shield(module, member):
+    await module.shield(member)
+
+
+@pytest.mark.parametrize("how", [by_gather, by_group, by_wait, by_iteration, by_shield])
+def test_it_tells_which_tasks_are_awaited(how):
+    async def main():
+        member = asyncio.create_task(roundel.Event().wait(), name="member")
+        await asyncio.create_task(how(roundel, member), name="parent")
+
+    waits_for = {
+        blocked.task.get_name(): [other.get_name() for other in blocked.waits_for]
+        for blocked in deadlock(main()).tasks
+    }
+    assert waits_for["parent"] == (["waiter"] if how is by_group else ["member"])
+    assert waits_for["member"] == []
+    if how is by_group:
+        assert waits_for["waiter"] == ["member"]
+
+
 def test_a_ring_may_lead_through_tasks_and_locks():
     async def main():
         lock = roundel.Lock()
