@@ -41,6 +41,11 @@ pub(crate) trait HotType: Sized + 'static {
     /// Gives up the references that can be part of a cycle.
     fn clear(&self);
 
+    /// Whether [`Obj::track`] may have been called. Asked where `TRACKED` is false.
+    fn may_be_tracked(&self) -> bool {
+        true
+    }
+
     /// Leaves the lists that know the object without owning it. The first thing that happens when it dies.
     fn retire(&self) {}
 
@@ -133,11 +138,6 @@ impl Head {
     ///
     /// # Safety
     /// `object` has the memory of a hot object.
-    #[expect(
-        clippy::inline_always,
-        reason = "on the way of every object that is made"
-    )]
-    #[inline(always)]
     unsafe fn finish(object: *mut PyObject) {
         let head: *mut Self = object.cast();
         // SAFETY: as the caller says.
@@ -150,18 +150,23 @@ impl Head {
     ///
     /// # Safety
     /// `object` is a hot object.
+    #[inline]
     unsafe fn clear_dict(object: *mut PyObject) {
         let head: *mut Self = object.cast();
         // SAFETY: as the caller says.
-        let dict = unsafe { std::mem::replace(&mut (*head).dict, std::ptr::null_mut()) };
-        // SAFETY: the reference that the object held, or null.
-        unsafe { ffi::Py_XDECREF(dict) };
+        if !unsafe { (*head).dict }.is_null() {
+            // SAFETY: as the caller says.
+            let dict = unsafe { std::mem::replace(&mut (*head).dict, std::ptr::null_mut()) };
+            // SAFETY: the reference that the object held.
+            unsafe { ffi::Py_DECREF(dict) };
+        }
     }
 
     /// Breaks the weak references to an object that dies.
     ///
     /// # Safety
     /// `object` is a hot object that nobody owns any more.
+    #[inline]
     unsafe fn clear_weakrefs(object: *mut PyObject) {
         let head: *mut Self = object.cast();
         // SAFETY: as the caller says.
@@ -236,15 +241,19 @@ impl TypeCell {
         unsafe { Object::share(self.pointer().cast()) }
     }
 
+    /// A dead object, brought back to life without a value.
     #[inline]
     fn reuse(&self) -> Option<*mut PyObject> {
         if cfg!(Py_GIL_DISABLED) {
             return None;
         }
-        self.free.with(Vec::pop)
+        let object = self.free.with(Vec::pop)?;
+        // SAFETY: it died with no reference left, and its type and head are in order.
+        unsafe { ffi::Py_INCREF(object) };
+        Some(object)
     }
 
-    /// Keeps the memory of a dead object; false when there is enough of it.
+    /// Keeps a dead object, whose value is gone, with its reference to its type; false when there are enough.
     #[inline]
     fn keep(&self, object: *mut PyObject, limit: usize) -> bool {
         if cfg!(Py_GIL_DISABLED) {
@@ -276,14 +285,8 @@ impl<T: HotType> Obj<T> {
     #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     pub(crate) fn create_chain(chain: Chain<T>) -> Self {
-        let object = match T::cell().reuse() {
-            // SAFETY: memory of a dead object of this very type, as the freelist keeps it.
-            Some(memory) => unsafe { ffi::PyObject_Init(memory, T::cell().pointer()) },
-            None => fresh::<T>(),
-        };
-        // SAFETY: memory of the right size whose head Python has begun.
-        unsafe { Head::finish(object) };
-        // SAFETY: the memory is a `Layout<T>` with no value in it.
+        let object = T::cell().reuse().unwrap_or_else(|| fresh::<T>());
+        // SAFETY: the memory is a `Layout<T>` with nothing in it.
         unsafe { Layout::write(object, chain) };
         if T::TRACKED {
             // SAFETY: a complete object of a GC type that is not tracked.
@@ -306,14 +309,20 @@ impl<T: HotType> Obj<T> {
     }
 }
 
+/// Memory for a new object.
+///
+/// A function that can't unwind: so the value that is made for the object need not be kept ready to be dropped, and
+/// is written where it belongs at once.
 #[cold]
 #[inline(never)]
-fn fresh<T: HotType>() -> *mut PyObject {
+extern "C" fn fresh<T: HotType>() -> *mut PyObject {
     // SAFETY: a GC type that is ready; the head is set by Python, the rest by the caller.
     let object: *mut PyObject = unsafe { ffi::PyObject_GC_New(T::cell().pointer()) };
     if object.is_null() {
         std::alloc::handle_alloc_error(std::alloc::Layout::new::<Layout<T>>());
     }
+    // SAFETY: memory of the right size whose head Python has begun.
+    unsafe { Head::finish(object) };
     object
 }
 
@@ -354,10 +363,9 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
             return;
         }
     }
-    // SAFETY: a GC type.
-    let tracked = unsafe { ffi::PyObject_GC_IsTracked(object) } != 0;
+    let tracked = T::TRACKED || this.may_be_tracked();
     if tracked {
-        // SAFETY: it is tracked.
+        // SAFETY: a GC type; harmless when it is not tracked.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     }
     let layout: *mut Layout<T> = object.cast();
@@ -378,9 +386,9 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     if !(exact && !marked && T::cell().keep(object, T::FREELIST)) {
         // SAFETY: the type's own way to give the memory back.
         unsafe { free(type_object, object) };
+        // SAFETY: an object of a heap type owns a reference to its type.
+        unsafe { ffi::Py_DECREF(type_object.cast()) };
     }
-    // SAFETY: an object of a heap type owns a reference to its type.
-    unsafe { ffi::Py_DECREF(type_object.cast()) };
 }
 
 unsafe fn free(type_object: *mut PyTypeObject, object: *mut PyObject) {

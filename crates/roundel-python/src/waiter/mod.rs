@@ -144,6 +144,8 @@ pub(crate) struct Waiter {
     stage: Cell<Stage>,
     /// `_asyncio_future_blocking`: a guest's protocol.
     blocking: Cell<bool>,
+    /// It has parked, at some time.
+    tracked: Cell<bool>,
     link: Link,
 }
 
@@ -168,6 +170,7 @@ impl Waiter {
             state: Cell::new(State::New),
             stage: Cell::default(),
             blocking: Cell::new(false),
+            tracked: Cell::new(false),
             link: Link::new(),
         })
     }
@@ -262,7 +265,9 @@ impl Waiter {
     pub(crate) fn park(this: &Obj<Self>) -> Poll {
         this.state.set(State::Parked);
         this.blocking.set(true);
-        this.track();
+        if !this.tracked.replace(true) {
+            this.track();
+        }
         Poll::Parked
     }
 
@@ -549,6 +554,12 @@ impl HotType for Waiter {
         drop(self.rare.take());
     }
 
+    #[inline]
+    fn may_be_tracked(&self) -> bool {
+        self.tracked.get()
+    }
+
+    #[inline]
     fn wants_finalizer(this: &Obj<Self>) -> bool {
         matches!(this.state.get(), State::New | State::Woken)
     }
