@@ -1,19 +1,22 @@
 //! `Future`: a result that is not there yet, and who waits for it.
 //!
-//! A [`Task`] is a future too, so what is here must do for both.
+//! A [`Task`](crate::task::Task) is a future too, so what is here must do for both.
+
+mod callbacks;
+mod class;
 
 use std::cell::{Cell, OnceCell};
+
+use callbacks::Callback;
 
 use crate::event_loop::EventLoop;
 use crate::future_iterator::FutureIterator;
 use crate::hot::{
     Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Sent, Signature, Slot, Str,
-    Tuple, TypeCell, Visit, exceptions, none,
+    TypeCell, Visit, exceptions, none,
 };
-use crate::job::Job;
 use crate::loop_ref::LoopRef;
 use crate::names::names;
-use crate::task::Task;
 
 /// Where a future is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,14 +30,6 @@ pub(crate) enum State {
     Finished,
     /// There is an exception.
     Failed,
-}
-
-/// What is called when a future is done: a Python function, or the step of one of our tasks.
-#[derive(Debug, Clone)]
-struct Callback {
-    /// The function; or a [`Task`] to wake, where there is no context.
-    target: Object,
-    context: Option<Object>,
 }
 
 /// What few futures need.
@@ -434,154 +429,6 @@ fn turns_stop_iteration_into_runtime_error() -> bool {
     }
 }
 
-/// Who hears of the end.
-impl Future {
-    /// Has `task`, one of ours on the same loop, stepped when this is done.
-    #[inline]
-    pub(crate) fn wake_when_done(this: &Obj<Self>, task: &Obj<Task>) -> Result<()> {
-        Self::add_callback(
-            this,
-            Callback {
-                target: task.as_any().clone(),
-                context: None,
-            },
-        )
-    }
-
-    /// `future.add_done_callback(function, context=context)`.
-    pub(crate) fn call_when_done(
-        this: &Obj<Self>,
-        function: &Object,
-        context: Object,
-    ) -> Result<()> {
-        Self::add_callback(
-            this,
-            Callback {
-                target: function.clone(),
-                context: Some(context),
-            },
-        )
-    }
-
-    #[inline]
-    fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
-        let event_loop = this.event_loop()?;
-        if this.is_done() {
-            return Self::schedule(this, event_loop, &callback);
-        }
-        let first = this.callback.take();
-        if first.is_none()
-            && this
-                .look(|rare| rare.callbacks.first().map(|_| ()))
-                .is_none()
-        {
-            this.callback.set(Some(callback));
-        } else {
-            this.callback.set(first);
-            this.rare(|rare| rare.callbacks.push(callback));
-        }
-        Ok(())
-    }
-
-    /// Gives all callbacks to the loop, in order.
-    #[inline]
-    fn schedule_callbacks(this: &Obj<Self>) -> Result<()> {
-        let first = this.callback.take();
-        let rest = this.look(|rare| (!rare.callbacks.is_empty()).then_some(()));
-        if first.is_none() && rest.is_none() {
-            return Ok(());
-        }
-        let event_loop = this.event_loop()?;
-        if let Some(callback) = first {
-            Self::schedule(this, event_loop, &callback)?;
-        }
-        if rest.is_some() {
-            for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
-                Self::schedule(this, event_loop, &callback)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: &Callback) -> Result<()> {
-        if let Some(context) = &callback.context {
-            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], context);
-        }
-        match (event_loop, callback.target.downcast::<Task>()) {
-            (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task.clone())),
-            (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(task),
-            (_, None) => Ok(()),
-        }
-    }
-
-    fn add_done_callback(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<2> =
-            Signature::method("Future.add_done_callback", [c"fn", c"context"])
-                .required(1)
-                .positional(1);
-        let [function, context] = SIGNATURE.bind(args)?;
-        let context = match context.and_then(Object::not_none) {
-            Some(context) => context.clone(),
-            None => crate::hot::copy_context()?,
-        };
-        let function = function.expect("invariant: a required parameter is bound");
-        Self::call_when_done(this, function, context)
-    }
-
-    /// Removes every callback equal to `function`; gives how many there were.
-    pub(crate) fn remove_done_callback(this: &Obj<Self>, function: &Object) -> Result<usize> {
-        this.event_loop()?;
-        let mut kept = Vec::new();
-        let all = this.take_callbacks();
-        let mut removed = 0;
-        for callback in all {
-            // Compares by Python's `==`, which may run code that adds callbacks.
-            if callback.context.is_some() && callback.target.equals(function)? {
-                removed += 1;
-            } else {
-                kept.push(callback);
-            }
-        }
-        kept.extend(this.take_callbacks());
-        let mut kept = kept.into_iter();
-        this.callback.set(kept.next());
-        if kept.len() > 0 {
-            this.rare(|rare| rare.callbacks = kept.collect());
-        }
-        Ok(removed)
-    }
-
-    fn take_callbacks(&self) -> Vec<Callback> {
-        let mut all: Vec<Callback> = self.callback.take().into_iter().collect();
-        if self
-            .look(|rare| rare.callbacks.first().map(|_| ()))
-            .is_some()
-        {
-            all.extend(self.rare(|rare| std::mem::take(&mut rare.callbacks)));
-        }
-        all
-    }
-
-    /// The callbacks as asyncio shows them: a list of (function, context), or `None`.
-    fn callbacks(this: &Obj<Self>) -> Result<Option<Vec<Object>>> {
-        let first = this.callback.take();
-        this.callback.set(first.clone());
-        let rest = this
-            .look(|rare| Some(rare.callbacks.clone()))
-            .unwrap_or_default();
-        let mut shown = Vec::new();
-        for callback in first.into_iter().chain(rest) {
-            let (function, context) = match callback.context {
-                Some(context) => (callback.target, context),
-                None => (callback.target.attr(&names()._wakeup)?, none()),
-            };
-            shown.push(Tuple::of(&[function, context])?);
-        }
-        Ok(if shown.is_empty() { None } else { Some(shown) })
-    }
-}
-
 /// Reads `cancel(msg=None)`.
 pub(crate) fn cancel_args<'a>(name: &'static str, args: &Args<'a>) -> Result<Option<&'a Object>> {
     let signature = Signature::method(name, [c"msg"]).required(0);
@@ -612,9 +459,9 @@ impl HotType for Future {
             )
             .generic()
             .repr(|this: &Obj<Self>| names().future_repr.call([this.as_any()]));
-        declare_results(class);
-        declare_callbacks(class);
-        declare_internals(class);
+        class::declare_results(class);
+        class::declare_callbacks(class);
+        class::declare_internals(class);
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -649,15 +496,6 @@ impl HotType for Future {
     }
 }
 
-impl Callback {
-    fn traverse(&self, visit: &mut Visit) {
-        visit.object(&self.target);
-        if let Some(context) = &self.context {
-            visit.object(context);
-        }
-    }
-}
-
 impl Rare {
     fn traverse(&self, visit: &mut Visit) {
         self.callbacks
@@ -675,152 +513,6 @@ impl Rare {
             .flatten()
             .for_each(|object| visit.object(object));
     }
-}
-
-fn declare_results(class: &mut Class<Future>) {
-    class
-        .method0(
-            c"result",
-            c"result($self, /)\n--\n\nReturn the result, or raise the exception.\n\nRaises:\n    InvalidStateError: the future is not done.\n    CancelledError: it was cancelled.",
-            Future::result,
-        )
-        .method0(
-            c"exception",
-            c"exception($self, /)\n--\n\nReturn the exception, or None.\n\nRaises:\n    InvalidStateError: the future is not done.\n    CancelledError: it was cancelled.",
-            Future::exception,
-        )
-        .method1(
-            c"set_result",
-            c"set_result($self, result, /)\n--\n\nMark the future as done with a result.\n\nRaises:\n    InvalidStateError: it is done already.",
-            |this: &Obj<Future>, result: &Object| Future::set_result(this, result.clone()),
-        )
-        .method1(
-            c"set_exception",
-            c"set_exception($self, exception, /)\n--\n\nMark the future as done with an exception.\n\nRaises:\n    InvalidStateError: it is done already.\n    TypeError: not an exception.",
-            Future::set_exception,
-        )
-        .method(
-            c"cancel",
-            c"cancel($self, /, msg=None)\n--\n\nCancel the future; return False if it is done already.",
-            |this: &Obj<Future>, args: &Args<'_>| {
-                Future::cancel(this, cancel_args("Future.cancel", args)?)
-            },
-        )
-        .method0(
-            c"done",
-            c"done($self, /)\n--\n\nReturn True if there is a result or exception, or the future was cancelled.",
-            |this: &Obj<Future>| this.is_done(),
-        )
-        .method0(
-            c"cancelled",
-            c"cancelled($self, /)\n--\n\nReturn True if the future was cancelled.",
-            |this: &Obj<Future>| this.is_cancelled(),
-        )
-        .method0(
-            c"get_loop",
-            c"get_loop($self, /)\n--\n\nReturn the event loop the future belongs to.",
-            |this: &Obj<Future>| this.event_loop().map(|event_loop| event_loop.object().clone()),
-        );
-}
-
-fn declare_callbacks(class: &mut Class<Future>) {
-    class
-        .method(
-            c"add_done_callback",
-            c"add_done_callback($self, fn, /, *, context=None)\n--\n\nHave the loop call fn(future) when the future is done; soon, if it is.",
-            Future::add_done_callback,
-        )
-        .method1(
-            c"remove_done_callback",
-            c"remove_done_callback($self, fn, /)\n--\n\nRemove all callbacks equal to fn; return how many there were.",
-            Future::remove_done_callback,
-        )
-        .method0(
-            c"__await__",
-            c"__await__($self, /)\n--\n\nReturn an iterator that yields the future until it is done.",
-            // For those who drive it by hand; `await` takes the slot, which makes no object.
-            |this: &Obj<Future>| Obj::create(FutureIterator::of(this)),
-        )
-        .method0(
-            c"_make_cancelled_error",
-            c"_make_cancelled_error($self, /)\n--\n\nReturn the CancelledError that result() would raise.",
-            |this: &Obj<Future>| this.make_cancelled_error(),
-        );
-}
-
-/// The private names that asyncio's own code and third parties read.
-fn declare_internals(class: &mut Class<Future>) {
-    class
-        .getter(c"__class__", |this: &Obj<Future>| {
-            if this.is_exact() {
-                names().c_future.clone()
-            } else {
-                this.as_any().type_of()
-            }
-        })
-        .property(
-            c"_asyncio_future_blocking",
-            |this: &Obj<Future>| this.blocking.get(),
-            |this: &Obj<Future>, value: &Object| {
-                this.blocking.set(value.truth()?);
-                Ok(())
-            },
-        )
-        .property(
-            c"_log_traceback",
-            |this: &Obj<Future>| this.log_traceback.get(),
-            |this: &Obj<Future>, value: &Object| {
-                if value.truth()? {
-                    let text = "_log_traceback can only be set to False";
-                    return Err(Raised::new(&exceptions::value_error(), text));
-                }
-                this.log_traceback.set(false);
-                Ok(())
-            },
-        )
-        .property(
-            c"_cancel_message",
-            |this: &Obj<Future>| this.cancel_message(),
-            |this: &Obj<Future>, value: &Object| {
-                this.set_cancel_message(value.not_none().cloned());
-                Ok(())
-            },
-        )
-        .getter(c"_state", |this: &Obj<Future>| this.state_name())
-        .getter(c"_result", |this: &Obj<Future>| match this.state.get() {
-            State::Finished => this.outcome.get(),
-            _ => None,
-        })
-        .getter(c"_exception", |this: &Obj<Future>| match this.state.get() {
-            State::Failed => this.outcome.get(),
-            _ => None,
-        })
-        .getter(c"_callbacks", Future::callbacks)
-        .getter(c"_loop", |this: &Obj<Future>| {
-            this.event_loop
-                .get()
-                .map(|event_loop| event_loop.object().clone())
-        })
-        .property(
-            c"_source_traceback",
-            |this: &Obj<Future>| this.source_traceback(),
-            |this: &Obj<Future>, value: &Object| {
-                let value = value.not_none().cloned();
-                let old = this.rare(|rare| std::mem::replace(&mut rare.source_traceback, value));
-                drop(old);
-                Ok(())
-            },
-        )
-        .property(
-            c"_asyncio_awaited_by",
-            |this: &Obj<Future>| this.look(|rare| rare.awaited_by.clone()),
-            |this: &Obj<Future>, value: &Object| {
-                let value = value.not_none().cloned();
-                let old = this.rare(|rare| std::mem::replace(&mut rare.awaited_by, value));
-                drop(old);
-                Ok(())
-            },
-        );
 }
 
 impl Future {

@@ -1,0 +1,172 @@
+//! Who hears of the end of a future.
+
+use super::Future;
+use crate::hot::{Args, Obj, Object, Result, Signature, Tuple, Visit, none};
+use crate::job::Job;
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+use crate::task::Task;
+
+/// What is called when a future is done: a Python function, or the step of one of our tasks.
+#[derive(Debug, Clone)]
+pub(super) struct Callback {
+    /// The function; or a [`Task`] to wake, where there is no context.
+    target: Object,
+    context: Option<Object>,
+}
+
+impl Callback {
+    pub(super) fn traverse(&self, visit: &mut Visit) {
+        visit.object(&self.target);
+        if let Some(context) = &self.context {
+            visit.object(context);
+        }
+    }
+}
+
+impl Future {
+    /// Has `task`, one of ours on the same loop, stepped when this is done.
+    #[inline]
+    pub(crate) fn wake_when_done(this: &Obj<Self>, task: &Obj<Task>) -> Result<()> {
+        Self::add_callback(
+            this,
+            Callback {
+                target: task.as_any().clone(),
+                context: None,
+            },
+        )
+    }
+
+    /// `future.add_done_callback(function, context=context)`.
+    pub(crate) fn call_when_done(
+        this: &Obj<Self>,
+        function: &Object,
+        context: Object,
+    ) -> Result<()> {
+        Self::add_callback(
+            this,
+            Callback {
+                target: function.clone(),
+                context: Some(context),
+            },
+        )
+    }
+
+    #[inline]
+    fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
+        let event_loop = this.event_loop()?;
+        if this.is_done() {
+            return Self::schedule(this, event_loop, &callback);
+        }
+        let first = this.callback.take();
+        if first.is_none()
+            && this
+                .look(|rare| rare.callbacks.first().map(|_| ()))
+                .is_none()
+        {
+            this.callback.set(Some(callback));
+        } else {
+            this.callback.set(first);
+            this.rare(|rare| rare.callbacks.push(callback));
+        }
+        Ok(())
+    }
+
+    /// Gives all callbacks to the loop, in order.
+    #[inline]
+    pub(super) fn schedule_callbacks(this: &Obj<Self>) -> Result<()> {
+        let first = this.callback.take();
+        let rest = this.look(|rare| (!rare.callbacks.is_empty()).then_some(()));
+        if first.is_none() && rest.is_none() {
+            return Ok(());
+        }
+        let event_loop = this.event_loop()?;
+        if let Some(callback) = first {
+            Self::schedule(this, event_loop, &callback)?;
+        }
+        if rest.is_some() {
+            for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
+                Self::schedule(this, event_loop, &callback)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: &Callback) -> Result<()> {
+        if let Some(context) = &callback.context {
+            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], context);
+        }
+        match (event_loop, callback.target.downcast::<Task>()) {
+            (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task.clone())),
+            (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(task),
+            (_, None) => Ok(()),
+        }
+    }
+
+    pub(super) fn add_done_callback(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<2> =
+            Signature::method("Future.add_done_callback", [c"fn", c"context"])
+                .required(1)
+                .positional(1);
+        let [function, context] = SIGNATURE.bind(args)?;
+        let context = match context.and_then(Object::not_none) {
+            Some(context) => context.clone(),
+            None => crate::hot::copy_context()?,
+        };
+        let function = function.expect("invariant: a required parameter is bound");
+        Self::call_when_done(this, function, context)
+    }
+
+    /// Removes every callback equal to `function`; gives how many there were.
+    pub(crate) fn remove_done_callback(this: &Obj<Self>, function: &Object) -> Result<usize> {
+        this.event_loop()?;
+        let mut kept = Vec::new();
+        let all = this.take_callbacks();
+        let mut removed = 0;
+        for callback in all {
+            // Compares by Python's `==`, which may run code that adds callbacks.
+            if callback.context.is_some() && callback.target.equals(function)? {
+                removed += 1;
+            } else {
+                kept.push(callback);
+            }
+        }
+        kept.extend(this.take_callbacks());
+        let mut kept = kept.into_iter();
+        this.callback.set(kept.next());
+        if kept.len() > 0 {
+            this.rare(|rare| rare.callbacks = kept.collect());
+        }
+        Ok(removed)
+    }
+
+    fn take_callbacks(&self) -> Vec<Callback> {
+        let mut all: Vec<Callback> = self.callback.take().into_iter().collect();
+        if self
+            .look(|rare| rare.callbacks.first().map(|_| ()))
+            .is_some()
+        {
+            all.extend(self.rare(|rare| std::mem::take(&mut rare.callbacks)));
+        }
+        all
+    }
+
+    /// The callbacks as asyncio shows them: a list of (function, context), or `None`.
+    pub(super) fn callbacks(this: &Obj<Self>) -> Result<Option<Vec<Object>>> {
+        let first = this.callback.take();
+        this.callback.set(first.clone());
+        let rest = this
+            .look(|rare| Some(rare.callbacks.clone()))
+            .unwrap_or_default();
+        let mut shown = Vec::new();
+        for callback in first.into_iter().chain(rest) {
+            let (function, context) = match callback.context {
+                Some(context) => (callback.target, context),
+                None => (callback.target.attr(&names()._wakeup)?, none()),
+            };
+            shown.push(Tuple::of(&[function, context])?);
+        }
+        Ok(if shown.is_empty() { None } else { Some(shown) })
+    }
+}
