@@ -4,6 +4,9 @@ What runs once per callback, task or descriptor is native (`_roundel.EventLoop`,
 bases). What runs once per program or connection is the running version's asyncio, so behaviour
 and wording are that version's. This file joins the two: life cycle, signals, threads, forks.
 No selector is made.
+
+The private names of CPython that are used here are those of `_AsyncioLoop` and those marked
+`type: ignore[attr-defined]`; `tests/python/test_private_names.py` looks after them.
 """
 
 from __future__ import annotations
@@ -216,12 +219,10 @@ class EventLoop(_roundel.EventLoop, _AsyncioLoop):
             self._ssock = self._csock = None  # type: ignore[assignment]
 
     def _leave_self_pipe_to_parent(self) -> None:
-        # The child shares the parent's pipe and epoll instance. Detached, its copies are neither
-        # written to nor closed, and their numbers not used again for something else.
+        # A forked child shares it, and would send its own signals to the parent.
         if self._ssock:
-            self._ssock.detach()
-            self._csock.detach()
-            self._ssock = self._csock = None  # type: ignore[assignment]
+            self._remove_reader(self._ssock.fileno())
+            self._close_self_pipe()
             signal.set_wakeup_fd(-1)
 
     # -- Threads

@@ -140,6 +140,20 @@ def test_a_signal_to_a_child_is_not_the_parents(loop, received):
     assert received == []
 
 
+def test_a_child_may_run_the_loop_and_handle_signals_itself(loop, received):
+    run_shortly(loop)
+
+    def work():
+        loop.set_exception_handler(lambda _, context: os._exit(2))
+        loop.add_signal_handler(signal.SIGUSR1, os._exit, 3)
+        signal.raise_signal(signal.SIGUSR1)
+        loop.run_until_complete(asyncio.sleep(10))
+
+    assert in_child(work) == 3
+    run_shortly(loop)
+    assert received == []
+
+
 def test_a_child_has_its_own_loop(loop):
     async def main():
         return in_child(lambda: roundel.run(asyncio.sleep(0)))
