@@ -1,0 +1,376 @@
+"""The garbage collector sees through every native type, and breaks cycles that lead through it."""
+
+import asyncio
+import contextvars
+import functools
+import gc
+import random
+import warnings
+import weakref
+
+import pytest
+
+import roundel
+from roundel import _roundel
+
+HAS_GC = 1 << 14
+
+
+class Canary:
+    """Is collected with the cycle that refers to it."""
+
+
+@pytest.fixture(autouse=True)
+def quietly():
+    """Lets awaitables go unawaited, and the collector see no more than these tests make."""
+    gc.collect()
+    gc.freeze()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+        gc.collect()
+    gc.unfreeze()
+
+
+@pytest.fixture
+def debug():
+    """Debug mode keeps tracebacks, and with them what stood in their frames."""
+    return False
+
+
+def test_every_native_type_takes_part():
+    native = [
+        each
+        for each in gc.get_referents(_roundel, *vars(_roundel).values())
+        if isinstance(each, type)
+    ]
+    kinds = {each for each in vars(_roundel).values() if isinstance(each, type)} | set(native)
+    kinds = {each for each in kinds if each.__module__.partition(".")[0] == "roundel"}
+    assert len(kinds) > 15
+    assert [each for each in kinds if not each.__flags__ & HAS_GC] == []
+
+
+def calling(*arguments):
+    """Returns a callback that refers to the arguments."""
+    return functools.partial(print, *arguments)
+
+
+def in_attribute(make):
+    """Builds an object that refers to itself by an attribute."""
+
+    def build(loop, canary):
+        built = make(loop)
+        built.cycle = (built, canary)
+
+    return build
+
+
+def in_argument(make):
+    """Builds an object from an argument that refers to the object."""
+
+    def build(loop, canary):
+        argument = [canary]
+        argument.append(make(loop, argument))
+
+    return build
+
+
+def by_future(make):
+    """Builds something of a future, one of whose callbacks refers to it."""
+
+    def build(loop, canary):
+        async def running():
+            future = loop.create_future()
+            future.add_done_callback(calling(make(future), canary))
+
+        loop.run_until_complete(running())
+
+    return build
+
+
+def awaiting(wait):
+    """Builds a task that waits for something of an argument that refers to the task."""
+
+    def build(loop, canary):
+        argument = []
+
+        async def hold():
+            await wait(loop, argument)
+
+        task = loop.create_task(hold())
+        task._log_destroy_pending = False
+        argument += [task, canary]
+        loop.run_until_complete(roundel.sleep(0))
+
+    return build
+
+
+def in_callback_of_future(loop, canary):
+    future = loop.create_future()
+    future.add_done_callback(int)
+    future.add_done_callback(calling(future, canary))
+
+
+def in_context_of_future(loop, canary):
+    variable = contextvars.ContextVar("variable")
+    context = contextvars.copy_context()
+    future = loop.create_future()
+    context.run(variable.set, (future, canary))
+    future.add_done_callback(int, context=context)
+
+
+def in_result(loop, canary):
+    future = loop.create_future()
+    future.set_result((future, canary))
+
+
+def in_exception(loop, canary):
+    future = loop.create_future()
+    error = ValueError()
+    error.cycle = (future, canary)
+    future.set_exception(error)
+    future.exception()
+
+
+def in_cancel_message(loop, canary):
+    future = loop.create_future()
+    future.cancel((future, canary))
+
+
+def in_waiting_task(loop, canary):
+    async def wait():
+        kept = [asyncio.current_task(), canary]
+        await loop.create_future()
+        del kept
+
+    task = loop.create_task(wait())
+    task._log_destroy_pending = False
+    loop.run_until_complete(roundel.sleep(0))
+
+
+def in_task_that_never_began(loop, canary):
+    async def wait(kept):
+        await roundel.sleep(0)
+
+    kept = [canary]
+    task = loop.create_task(wait(kept))
+    task._log_destroy_pending = False
+    kept.append(task)
+
+
+def in_context_of_task(loop, canary):
+    variable = contextvars.ContextVar("variable")
+    context = contextvars.copy_context()
+    task = loop.create_task(roundel.sleep(0), context=context)
+    context.run(variable.set, (task, canary))
+    loop.run_until_complete(task)
+
+
+def parked(make, wait):
+    """Builds a task that waits for what refers to the task."""
+
+    def build(loop, canary):
+        thing = make()
+        thing.cycle = canary
+        awaiting(lambda loop, task: wait(thing))(loop, thing)
+
+    return build
+
+
+async def acquire_twice(lock):
+    """Waits for a lock for good."""
+    await lock.acquire()
+    await lock.acquire()
+
+
+def unfinished():
+    """Returns a queue with an item that nobody has worked off."""
+    queue = roundel.Queue()
+    queue.put_nowait(1)
+    return queue
+
+
+async def put_often(queue, item):
+    """Waits for room for good."""
+    while True:
+        await queue.put(item)
+
+
+async def wait_inside(condition, *predicate):
+    """Waits for a condition, or for a predicate that is never true."""
+    async with condition:
+        await (condition.wait_for(*predicate) if predicate else condition.wait())
+
+
+async def inside(block, future):
+    """Waits in a block."""
+    async with block:
+        await future
+
+
+def in_ready_queue(loop, canary):
+    loop.cycle = canary
+    loop.call_soon(calling(loop))
+    loop.call_later(60, calling(loop))
+
+
+def in_factory(loop, canary):
+    loop.cycle = canary
+    loop.set_task_factory(calling(loop))
+
+
+def in_items(kind):
+    """Builds a queue that holds itself."""
+
+    def build(loop, canary):
+        queue = kind()
+        queue.put_nowait((queue, canary))
+
+    return build
+
+
+CYCLES = {
+    "Handle": in_argument(lambda loop, it: roundel.Handle(int, (it,), loop)),
+    "TimerHandle": in_argument(lambda loop, it: roundel.TimerHandle(1.0, int, (it,), loop)),
+    "Future's attribute": in_attribute(lambda loop: loop.create_future()),
+    "Future's callback": in_callback_of_future,
+    "Future's context": in_context_of_future,
+    "Future's result": in_result,
+    "Future's exception": in_exception,
+    "Future's cancel message": in_cancel_message,
+    "FutureIter": by_future(iter),
+    "Task that waits": in_waiting_task,
+    "Task that never began": in_task_that_never_began,
+    "Task's context": in_context_of_task,
+    "sleep": awaiting(lambda loop, it: roundel.sleep(1, it)),
+    "gather": by_future(roundel.gather),
+    "shield": by_future(roundel.shield),
+    "wait": awaiting(lambda loop, it: roundel.wait([loop.create_future()])),
+    "wait_for": awaiting(lambda loop, it: roundel.wait_for(loop.create_future(), 1)),
+    "as_completed": by_future(lambda future: roundel.as_completed([future])),
+    "Timeout": in_attribute(lambda loop: roundel.Timeout(None)),
+    "Timeout that is entered": awaiting(
+        lambda loop, it: inside(roundel.timeout(1), loop.create_future())
+    ),
+    "TaskGroup": in_attribute(lambda loop: roundel.TaskGroup()),
+    "TaskGroup that is entered": awaiting(
+        lambda loop, it: inside(roundel.TaskGroup(), loop.create_future())
+    ),
+    "eager task factory": in_argument(
+        lambda loop, it: roundel.create_eager_task_factory(calling(it))
+    ),
+    "Lock": in_attribute(lambda loop: roundel.Lock()),
+    "Lock's waiter": parked(roundel.Lock, acquire_twice),
+    "Event": in_attribute(lambda loop: roundel.Event()),
+    "Event's waiter": parked(roundel.Event, lambda event: event.wait()),
+    "Semaphore": in_attribute(lambda loop: roundel.Semaphore()),
+    "Semaphore's waiter": parked(lambda: roundel.Semaphore(0), lambda it: it.acquire()),
+    "BoundedSemaphore": in_attribute(lambda loop: roundel.BoundedSemaphore()),
+    "Condition": in_attribute(lambda loop: roundel.Condition()),
+    "Condition's waiter": parked(roundel.Condition, wait_inside),
+    "Condition's predicate": awaiting(
+        lambda loop, it: wait_inside(roundel.Condition(), lambda: not it)
+    ),
+    "Barrier": in_attribute(lambda loop: roundel.Barrier(2)),
+    "Barrier's waiter": parked(lambda: roundel.Barrier(2), lambda barrier: barrier.wait()),
+    "Queue": in_attribute(lambda loop: roundel.Queue()),
+    "Queue's items": in_items(roundel.Queue),
+    "LifoQueue's items": in_items(roundel.LifoQueue),
+    "PriorityQueue's items": in_items(roundel.PriorityQueue),
+    "Queue's getter": parked(roundel.Queue, lambda queue: queue.get()),
+    "Queue's putter": awaiting(lambda loop, it: put_often(roundel.Queue(1), it)),
+    "Queue's joiner": parked(unfinished, lambda queue: queue.join()),
+    "EventLoop": in_attribute(lambda loop: loop),
+    "EventLoop's jobs": in_ready_queue,
+    "EventLoop's task factory": in_factory,
+}
+
+
+@pytest.mark.parametrize("name", CYCLES)
+def test_a_cycle_is_collected(name):
+    loop = roundel.new_event_loop()
+    canary = Canary()
+    alive = weakref.ref(canary)
+    CYCLES[name](loop, canary)
+    del canary
+    gc.collect()
+    if name.startswith("EventLoop"):
+        assert alive() is not None
+    loop.close()
+    del loop
+    gc.collect()
+    assert alive() is None
+
+
+def test_a_loop_with_pending_tasks_is_collected_once_nobody_has_it():
+    async def wait():
+        await asyncio.get_running_loop().create_future()
+
+    loop = roundel.new_event_loop()
+    tasks = [loop.create_task(wait()) for _ in range(10)]
+    loop.run_until_complete(roundel.sleep(0))
+    for task in tasks:
+        task._log_destroy_pending = False
+    alive = [weakref.ref(each) for each in (loop, *tasks)]
+    loop.close()
+    del loop, task, tasks
+    gc.collect()
+    assert [each() for each in alive] == [None] * len(alive)
+
+
+def test_what_is_in_use_is_not_collected(run):
+    async def main():
+        queue = roundel.Queue()
+        got = []
+
+        async def take():
+            got.append(await queue.get())
+
+        taker = weakref.ref(roundel.create_task(take()))
+        await roundel.sleep(0)
+        for _ in range(3):
+            gc.collect()
+        queue.put_nowait("item")
+        await taker()
+        assert got == ["item"]
+
+    run(main())
+
+
+def test_programs_run_the_same_while_the_collector_is_always_at_work(run):
+    async def main():
+        draw = random.Random(1)
+        queue, lock, event = roundel.Queue(2), roundel.Lock(), roundel.Event()
+        semaphore, condition = roundel.Semaphore(2), roundel.Condition()
+        log = []
+
+        async def work(name):
+            for turn in range(5):
+                async with lock, semaphore:
+                    await queue.put((name, turn))
+                async with condition:
+                    condition.notify_all()
+                if draw.random() < 0.3:
+                    event.set()
+                await roundel.gather(roundel.sleep(0), roundel.wait_for(event.wait(), 5))
+
+        async def consume():
+            while True:
+                log.append(await queue.get())
+                queue.task_done()
+
+        consumer = roundel.create_task(consume())
+        async with roundel.TaskGroup() as group:
+            for name in range(5):
+                group.create_task(work(name))
+        await queue.join()
+        consumer.cancel()
+        return log
+
+    expected = run(main())
+    threshold = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        assert run(main()) == expected
+    finally:
+        gc.set_threshold(*threshold)
