@@ -19,8 +19,7 @@ for version in $(echo "$found" | cut -d' ' -f1); do
         echo "CPython $version came without its test suite: test-cpython is left out"
         targets="test-python test-parity"
     fi
-    PYTEST_ADDOPTS=$slow make --keep-going -j2 --output-sync=target PY="$version" $targets ||
-        failed="$failed $version"
+    PYTEST_ADDOPTS=$slow make --keep-going PY="$version" $targets || failed="$failed $version"
 done
 if [ $suites -eq 0 ] && [ -z "${ROUNDEL_ALLOW_NO_SUITE:-}" ]; then
     echo "no interpreter here has CPython's test suite; ROUNDEL_ALLOW_NO_SUITE=1 goes without" >&2

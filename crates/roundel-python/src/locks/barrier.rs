@@ -186,7 +186,7 @@ impl Barrier {
         let [parties] = SIGNATURE.bind(args)?;
         let parties = parties.expect("invariant: a required parameter is bound");
         if parties.less(&1_i64.into_object()?)? {
-            let text = if cfg!(Py_3_15) {
+            let text = if cfg!(Py_3_14) {
                 "parties must be >= 1"
             } else {
                 "parties must be > 0"
