@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import threading
 
 import pytest
@@ -18,6 +19,12 @@ def open_descriptors():
         with contextlib.suppress(FileNotFoundError):  # listdir's own
             found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Lets tests interrupt: a shell starts what runs in its background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
