@@ -137,3 +137,22 @@ def test_a_failure_prints_the_orders_seed(capsys):
     with pytest.raises(LookupError):
         roundel.run(fail())
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("awaited", [asyncio, roundel], ids=["asyncio's event", "ours"])
+def test_a_task_whose_coroutine_was_closed_ends_when_it_is_cancelled(awaited):
+    async def main():
+        event = awaited.Event()
+
+        async def wait():
+            await event.wait()
+
+        coroutine = wait()
+        task = asyncio.create_task(coroutine)
+        await asyncio.sleep(0)
+        coroutine.close()
+        assert task.cancel()
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            await task
+
+    roundel.run(main(), clock="virtual")

@@ -300,6 +300,10 @@ impl Waiter {
 
     /// Ends its wait with `CancelledError`; false if it does not wait.
     pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
+        if this.state.get() == State::Done && this.task.is_set() {
+            // Somebody has closed the coroutine that a task is in. The task has to step to find out.
+            return this.notify(this);
+        }
         if this.state.get() != State::Parked {
             return Ok(false);
         }
@@ -381,7 +385,6 @@ impl Waiter {
         };
         // The list's reference to it.
         drop(leave_list(this));
-        self.task.set(None);
         self.settle(this, (self.operation.interrupt)(this, woken, exception))
     }
 
