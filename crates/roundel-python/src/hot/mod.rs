@@ -14,6 +14,7 @@
 //! So whoever can name an `Obj` may touch it, and no token has to be passed around.
 
 mod args;
+mod bytes;
 mod call;
 mod cell;
 mod class;
@@ -31,6 +32,7 @@ mod trampoline;
 mod value;
 
 pub(crate) use args::{Args, Signature};
+pub(crate) use bytes::{Buffer, Bytes};
 pub(crate) use call::{Sent, import, send, throw, warn};
 pub(crate) use cell::{Deque, Slot};
 pub(crate) use class::Class;
