@@ -24,7 +24,7 @@ from asyncio.log import logger
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, TypeVarTuple
 
-from roundel import _all_tasks, _roundel
+from roundel import _all_tasks, _roundel, _sslproto
 
 if TYPE_CHECKING:
     import socket
@@ -55,7 +55,7 @@ else:
     _AsyncioLoop = asyncio.SelectorEventLoop
 
 
-class EventLoop(_roundel.EventLoop, _AsyncioLoop):
+class EventLoop(_roundel.EventLoop, _sslproto.SSLMethods, _AsyncioLoop):
     """asyncio's event loop on roundel's dispatcher.
 
     Args:

@@ -9,9 +9,10 @@ import asyncio
 import concurrent.futures.thread
 import inspect
 import runpy
+import ssl
 import sys
 import threading
-from asyncio import coroutines, events, futures, taskgroups, unix_events
+from asyncio import coroutines, events, futures, sslproto, taskgroups, unix_events
 
 import pytest
 
@@ -36,6 +37,40 @@ def names_the_loop_relies_on():
 def test_asyncios_loops_have(name):
     loop = asyncio.SelectorEventLoop()
     assert hasattr(loop, name)
+    loop.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_call_eof_received",
+        "_control_app_writing",
+        "_control_ssl_reading",
+        "_do_flush",
+        "_do_handshake",
+        "_do_shutdown",
+        "_do_write",
+        "_fatal_error",
+        "_get_app_transport",
+        "_start_shutdown",
+        "_write_appdata",
+    ],
+)
+def test_asyncios_tls_protocol_has(name):
+    assert callable(getattr(sslproto.SSLProtocol, name))
+
+
+def test_asyncios_tls_protocol_keeps_its_session_and_the_state_of_its_transport():
+    loop = asyncio.SelectorEventLoop()
+    context = ssl.create_default_context()
+    protocol = sslproto.SSLProtocol(loop, asyncio.Protocol(), context, None, False, "localhost")
+    assert isinstance(protocol._incoming, ssl.MemoryBIO)
+    assert isinstance(protocol._outgoing, ssl.MemoryBIO)
+    assert type(protocol._sslobj._sslobj).__name__ == "_SSLSocket"
+    assert protocol._app_transport_created is True
+    assert protocol._app_transport._closed is False
+    assert protocol._state.name == "UNWRAPPED"
+    protocol._app_transport._closed = True
     loop.close()
 
 

@@ -25,6 +25,7 @@ mod loop_ref;
 mod names;
 mod queue;
 mod sleep;
+mod ssl;
 mod task;
 mod task_group;
 mod timeout;
@@ -52,5 +53,6 @@ fn fill(module: &Module) -> Result<()> {
     task_group::register(module)?;
     locks::register(module)?;
     queue::register(module)?;
+    ssl::register(module)?;
     Ok(())
 }

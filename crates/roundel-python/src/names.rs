@@ -71,15 +71,17 @@ macro_rules! names {
 
 names! {
     strings {
-        __kwdefaults__ __module__ __name__ __qualname__ _asyncio_future_blocking _cancel_message
-        _format _get _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error
-        _on_idle _put _set_running_loop _step _timer_handle_cancelled _wake _wakeup acquire
-        add_done_callback append call_at call_exception_handler call_later call_soon cancel
-        cancelled cancelling close co_flags cr_await create_future create_task current_task done
-        empty exception exceptions fileno full get_debug get_event_loop get_loop get_nowait
-        get_running_loop gi_code is_running locked logger pop popleft put_nowait qsize release
-        remove_done_callback result run set set_exception set_result throw time uncancel value wait
-        warning
+        __kwdefaults__ __module__ __name__ __qualname__ _app_protocol_buffer_updated
+        _app_protocol_get_buffer _asyncio_future_blocking _call_eof_received _cancel_message
+        _control_app_writing _control_ssl_reading _do_flush _do_handshake _do_read _do_shutdown
+        _do_write _fatal_error _format _get _get_running_loop _init _log_destroy_pending _loop
+        _make_cancelled_error _on_idle _put _set_running_loop _sslobj _start_shutdown _step
+        _timer_handle_cancelled _wake _wakeup _write_appdata acquire add_done_callback append
+        call_at call_exception_handler call_later call_soon cancel cancelled cancelling close
+        co_flags cr_await create_future create_task current_task data_received done empty exception
+        exceptions fileno full get_debug get_event_loop get_loop get_nowait get_running_loop gi_code
+        is_running locked logger name pop popleft put_nowait qsize read release remove_done_callback
+        result run set set_exception set_result throw time uncancel value wait warning write
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
@@ -125,6 +127,8 @@ names! {
         heappop = "heapq" : "heappop",
         not_implemented = "builtins" : "NotImplemented",
         generator = "types" : "GeneratorType",
+        bytearray = "builtins" : "bytearray",
+        memoryview = "builtins" : "memoryview",
         get_frame = "sys" : "_getframe",
     }
 }

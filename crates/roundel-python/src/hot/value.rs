@@ -34,6 +34,8 @@ pub(crate) mod exceptions {
         )* };
     }
     exceptions! {
+        exception = PyExc_Exception,
+        memory_error = PyExc_MemoryError,
         generator_exit = PyExc_GeneratorExit,
         keyboard_interrupt = PyExc_KeyboardInterrupt,
         system_exit = PyExc_SystemExit,
