@@ -17,7 +17,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name
 DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
 
 ##@ Use
-.PHONY: help setup pythons build release demo bench
+.PHONY: help setup pythons build release demo bench bench-io
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { split($$1, target, " "); printf "  %-20s %s\n", target[1], $$2 }' Makefile
@@ -46,6 +46,11 @@ demo: release ## Run the example programs in Python and in Rust, on the virtual 
 bench: release ## Measure against asyncio and uvloop
 	.venv/bin/pip install --quiet --group bench
 	.venv/bin/python -m benchmarks
+	.venv/bin/python -m benchmarks.io
+
+bench-io: release ## Measure networking alone, against a server in C, too
+	.venv/bin/pip install --quiet --group bench
+	.venv/bin/python -m benchmarks.io
 
 ##@ Test
 .PHONY: test test-rust test-doc test-each test-python test-parity test-cpython loom asan

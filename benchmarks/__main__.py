@@ -8,23 +8,18 @@ that a change in the machine's mood meets all of them alike.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 from . import loops
+from .command_line import machine, names
 from .footprint import FOOTPRINTS
 from .rows import select
 from .table import Results, render, shortfalls
 
 ROOT = Path(__file__).parents[1]
 PROCESS_TIMEOUT_SECONDS = 300
-
-
-def names(text: str) -> list[str]:
-    """Splits a comma-separated option."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -67,11 +62,6 @@ def measure_all(chosen: list[str], wanted: list[str], rounds: int) -> Results:
             results[loop].append(measure(loop, wanted))
     print(f"\r{'':40}\r", end="", file=sys.stderr)
     return results
-
-
-def machine() -> dict[str, str]:
-    """Describes what the figures were measured on."""
-    return {"python": platform.python_version(), "system": platform.platform()}
 
 
 def main() -> int:
