@@ -24,7 +24,7 @@ from asyncio.log import logger
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, TypeVarTuple
 
-from roundel import _all_tasks, _roundel, _sslproto
+from roundel import _all_tasks, _roundel, _sslproto, _subprocess
 
 if TYPE_CHECKING:
     import socket
@@ -55,7 +55,9 @@ else:
     _AsyncioLoop = asyncio.SelectorEventLoop
 
 
-class EventLoop(_roundel.EventLoop, _sslproto.SSLMethods, _AsyncioLoop):
+class EventLoop(
+    _roundel.EventLoop, _sslproto.SSLMethods, _subprocess.SubprocessMethods, _AsyncioLoop
+):
     """asyncio's event loop on roundel's dispatcher.
 
     Args:
@@ -75,6 +77,7 @@ class EventLoop(_roundel.EventLoop, _sslproto.SSLMethods, _AsyncioLoop):
         "_default_executor",
         "_exception_handler",
         "_internal_fds",
+        "_pidfds",
         "_signal_handlers",
         "_ssock",
         "_transports",
@@ -105,6 +108,7 @@ class EventLoop(_roundel.EventLoop, _sslproto.SSLMethods, _AsyncioLoop):
         self._ssock: socket.socket = None  # type: ignore[assignment]
         self._asyncgens: weakref.WeakSet[AsyncGenerator[object, None]] = weakref.WeakSet()
         self._signal_handlers = {}
+        self._pidfds: set[int] = set()
         self._transports: weakref.WeakValueDictionary[int, asyncio.BaseTransport]
         self._transports = weakref.WeakValueDictionary()
         self._unix_server_sockets: dict[socket.socket, int] = {}

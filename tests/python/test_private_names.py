@@ -10,6 +10,7 @@ import concurrent.futures.thread
 import inspect
 import runpy
 import ssl
+import subprocess
 import sys
 import threading
 from asyncio import coroutines, events, futures, sslproto, taskgroups, unix_events
@@ -94,6 +95,26 @@ def test_a_loop_has_its_own_child_watcher_from_3_14_on():
         watchers = unix_events._ThreadedChildWatcher, unix_events._PidfdChildWatcher
         assert type(loop._watcher) is watchers[unix_events.can_use_pidfd()]
     loop.close()
+
+
+@pytest.mark.parametrize("name", ["_process_exited", "_wait"])
+def test_asyncios_transport_of_a_child_has(name):
+    assert callable(getattr(unix_events._UnixSubprocessTransport, name))
+
+
+def test_asyncios_loop_makes_the_transport_of_a_child_and_hears_of_its_end():
+    assert callable(asyncio.SelectorEventLoop._make_subprocess_transport)
+    assert callable(asyncio.SelectorEventLoop._child_watcher_callback)
+
+
+def test_popen_collects_the_status_under_a_lock():
+    with subprocess.Popen(["true"]) as child, child._waitpid_lock:
+        assert child.returncode is None
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="child watchers are gone from 3.14 on")
+def test_the_policy_keeps_the_child_watcher_that_was_chosen():
+    assert asyncio.DefaultEventLoopPolicy()._watcher is None
 
 
 def test_a_runner_resets_the_threads_loop_when_told():
