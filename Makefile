@@ -53,8 +53,8 @@ bench-io: release ## Measure networking alone, against a server in C, too
 	.venv/bin/python -m benchmarks.io
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython loom asan
-test: test-rust test-doc loom test-each ## Run every test, on every interpreter that is found
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-services services loom asan
+test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --tests --examples; fi
@@ -73,6 +73,13 @@ test-parity: .venvs/$$(PY)/.built ## Compare event logs of asyncio and roundel o
 
 test-cpython: .venvs/$$(PY)/.built ## Run CPython's own asyncio tests on one interpreter
 	.venvs/$(PY)/bin/python tests/cpython/run.py
+
+test-services: .venvs/$$(PY)/.built ## Run other people's clients and servers on one interpreter
+	.venvs/$(PY)/bin/pip install --quiet --group services
+	.venvs/$(PY)/bin/python -m pytest tests/services
+
+services: ## Install the databases that other people's clients are tested against (Debian, as root)
+	apt-get install --yes redis-server postgresql
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom
