@@ -82,5 +82,7 @@ pub use program::{
     sleep_until, spawn, timeout, yield_now,
 };
 
+pub use sys::socket;
+
 #[doc(hidden)]
 pub use program::Child;

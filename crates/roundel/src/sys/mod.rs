@@ -13,6 +13,7 @@ mod fork;
 mod kqueue;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod self_pipe;
+pub mod socket;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use {

@@ -1,0 +1,175 @@
+//! Sockets and pipes that never block: receive, send, accept.
+//!
+//! Each function is one system call. What would block, or was interrupted before it began, is the
+//! error [`WouldBlock`](io::ErrorKind::WouldBlock): the descriptor's owner tries again when it is told to.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{
+    self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrAny,
+    SocketAddrUnix, SocketFlags,
+};
+
+/// Who is at an end of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An internet address with its port.
+    Internet(SocketAddr),
+    /// A path in the file system, empty for a socket without a name.
+    Path(Box<[u8]>),
+    /// A name in Linux' abstract namespace, without the byte 0 before it.
+    Abstract(Box<[u8]>),
+    /// Some other family's, of which only the number is known.
+    Other(u16),
+}
+
+impl Address {
+    fn read(address: SocketAddrAny) -> Self {
+        let family = address.address_family();
+        if family == AddressFamily::UNIX {
+            return SocketAddrUnix::try_from(address).map_or(Self::Other(1), |unix| {
+                match (unix.abstract_name(), unix.path_bytes()) {
+                    (Some(name), _) => Self::Abstract(name.into()),
+                    (None, path) => Self::Path(path.unwrap_or_default().into()),
+                }
+            });
+        }
+        SocketAddr::try_from(address).map_or(Self::Other(family.as_raw()), Self::Internet)
+    }
+
+    fn write(&self) -> io::Result<SocketAddrAny> {
+        Ok(match self {
+            Self::Internet(address) => SocketAddrAny::from(*address),
+            Self::Path(path) => SocketAddrUnix::new(&**path)?.into(),
+            Self::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?.into(),
+            Self::Other(_) => return Err(Errno::AFNOSUPPORT.into()),
+        })
+    }
+}
+
+/// What is not an error, but means "later".
+fn outcome<T>(result: rustix::io::Result<T>) -> io::Result<T> {
+    match result {
+        Err(Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
+        result => Ok(result?),
+    }
+}
+
+/// Receives what has come, at most what fits; 0 bytes once the other side sends no more.
+///
+/// # Errors
+///
+/// Returns the operating system's error, like all functions here.
+pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    outcome(net::recv(fd, buffer, RecvFlags::empty())).map(|(received, _)| received)
+}
+
+/// Sends as much of `bytes` as the operating system takes, without the signal for a closed connection.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn send(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    outcome(net::send(fd, bytes, SendFlags::NOSIGNAL))
+}
+
+/// Sends as much of several pieces as the operating system takes, as if they were one.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn send_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut nothing = SendAncillaryBuffer::default();
+    outcome(net::sendmsg(fd, pieces, &mut nothing, SendFlags::NOSIGNAL))
+}
+
+/// Receives one datagram, cut off at the buffer's end, and who sent it.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn receive_from(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
+    let (received, _, sender) = outcome(net::recvfrom(fd, buffer, RecvFlags::empty()))?;
+    Ok((received, sender.map(Address::read)))
+}
+
+/// Sends one datagram to `address`.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn send_to(fd: impl AsFd, bytes: &[u8], address: &Address) -> io::Result<usize> {
+    let address = address.write()?;
+    outcome(net::sendto(fd, bytes, SendFlags::NOSIGNAL, &address))
+}
+
+/// Accepts a connection that has come, and says who it is from. It does not block nor outlive an `exec`.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn accept(fd: impl AsFd) -> io::Result<(OwnedFd, Option<Address>)> {
+    let (accepted, peer) = outcome(accept_nonblocking(fd))?;
+    Ok((accepted, peer.map(Address::read)))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
+}
+
+#[cfg(target_vendor = "apple")]
+fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    let (accepted, peer) = net::acceptfrom(fd)?;
+    rustix::io::ioctl_fioclex(&accepted)?;
+    rustix::io::ioctl_fionbio(&accepted, true)?;
+    Ok((accepted, peer))
+}
+
+/// Says that no more will be sent.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn end_sending(fd: impl AsFd) -> io::Result<()> {
+    Ok(net::shutdown(fd, Shutdown::Write)?)
+}
+
+/// Returns the address that a socket is bound to.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn local_address(fd: impl AsFd) -> io::Result<Address> {
+    Ok(Address::read(net::getsockname(fd)?))
+}
+
+/// Has a TCP socket send small pieces at once; of no effect on others.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn send_at_once(fd: impl AsFd) -> io::Result<()> {
+    Ok(net::sockopt::set_tcp_nodelay(fd, true)?)
+}
+
+/// Reads what has come through a pipe or the like; 0 bytes once all its writers have gone.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    outcome(rustix::io::read(fd, buffer))
+}
+
+/// Writes as much into a pipe or the like as it takes.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    outcome(rustix::io::write(fd, bytes))
+}
