@@ -12,9 +12,10 @@ use pyo3_ffi::{
     Py_ssize_t, PyGetSetDef, PyMemberDef, PyMethodDef, PyMethodDefPointer, PyType_Slot, PyType_Spec,
 };
 
+use super::ancestor::Ancestor;
 use super::call::Sent;
 use super::error::{Raised, Result};
-use super::native::{self, Ancestor, HotType};
+use super::native::{self, HotType};
 use super::object::{Obj, Object};
 use super::trampoline::{self, Binary, Comparison, Unary, Variadic};
 use super::value::{IntoObject, Str};
@@ -303,7 +304,8 @@ impl<T: HotType> Class<T> {
             flags: u32::try_from(flags).unwrap_or(0),
             slots,
         };
-        let base = T::Base::type_pointer().cast();
+        let base = T::Base::type_object()?;
+        let base = base.as_ref().map_or(ptr::null_mut(), Obj::as_ptr);
         // SAFETY: a complete spec whose tables live for ever; the base is a type or null.
         let made = unsafe { ffi::PyType_FromModuleAndSpec(module.as_ptr(), &raw mut spec, base) };
         // SAFETY: a new reference, or null with the error indicator set.
@@ -333,9 +335,12 @@ fn members<T: HotType>() -> Vec<PyMemberDef> {
         flags: ffi::Py_READONLY,
         doc: ptr::null(),
     };
-    let mut members = vec![offset(c"__weaklistoffset__", native::WEAKREFS_OFFSET)];
+    let mut members = vec![offset(
+        c"__weaklistoffset__",
+        native::weakrefs_offset::<T>(),
+    )];
     if T::ATTRIBUTES {
-        members.push(offset(c"__dictoffset__", native::DICT_OFFSET));
+        members.push(offset(c"__dictoffset__", native::dict_offset::<T>()));
     }
     members.push(PyMemberDef::default());
     members

@@ -13,6 +13,7 @@
 //! the interpreter. The one place that detaches ([`detached`]) runs the dispatcher's wait, which knows of none.
 //! So whoever can name an `Obj` may touch it, and no token has to be passed around.
 
+mod ancestor;
 mod args;
 mod bytes;
 mod call;
@@ -32,6 +33,7 @@ mod stop_iteration;
 mod trampoline;
 mod value;
 
+pub(crate) use ancestor::{Derived, PythonClass};
 pub(crate) use args::{Args, Signature};
 pub(crate) use bytes::{Buffer, Bytes};
 pub(crate) use call::{Sent, import, send, throw, warn};

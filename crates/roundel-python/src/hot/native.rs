@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use pyo3_ffi as ffi;
 use pyo3_ffi::{PyObject, PyTypeObject};
 
+use super::ancestor::{Ancestor, Prefix};
 use super::cell::Slot;
 use super::class::Class;
 use super::gil::GilCell;
@@ -16,7 +17,7 @@ use super::object::{Obj, Object};
 ///
 /// No method here may run Python code, but [`finalize`](Self::finalize).
 pub(crate) trait HotType: Sized + 'static {
-    /// The hot type this one is derived from, or `()`.
+    /// The hot type this one is derived from, a class [`Derived`](super::Derived) from, or `()`.
     type Base: Ancestor;
     /// The full name, `roundel.Future`.
     const NAME: &'static CStr;
@@ -58,54 +59,6 @@ pub(crate) trait HotType: Sized + 'static {
     fn finalize(_this: &Obj<Self>) {}
 }
 
-/// What a hot type can be derived from: another one, or nothing.
-pub(crate) trait Ancestor {
-    /// The values of the type and of all that it is derived from.
-    type Chain;
-    /// The type object, null for nothing.
-    fn type_pointer() -> *mut PyTypeObject;
-    /// [`HotType::traverse`] of all.
-    fn traverse_chain(chain: &Self::Chain, visit: &mut Visit);
-    /// [`HotType::clear`] of all.
-    fn clear_chain(chain: &Self::Chain);
-    /// [`HotType::retire`] of all.
-    fn retire_chain(chain: &Self::Chain);
-}
-
-impl Ancestor for () {
-    type Chain = ();
-
-    fn type_pointer() -> *mut PyTypeObject {
-        std::ptr::null_mut()
-    }
-    fn traverse_chain((): &(), _visit: &mut Visit) {}
-    fn clear_chain((): &()) {}
-    fn retire_chain((): &()) {}
-}
-
-impl<T: HotType> Ancestor for T {
-    type Chain = Chain<T>;
-
-    fn type_pointer() -> *mut PyTypeObject {
-        T::cell().pointer()
-    }
-
-    fn traverse_chain(chain: &Chain<T>, visit: &mut Visit) {
-        T::Base::traverse_chain(&chain.base, visit);
-        chain.value.traverse(visit);
-    }
-
-    fn clear_chain(chain: &Chain<T>) {
-        chain.value.clear();
-        T::Base::clear_chain(&chain.base);
-    }
-
-    fn retire_chain(chain: &Chain<T>) {
-        chain.value.retire();
-        T::Base::retire_chain(&chain.base);
-    }
-}
-
 /// The value of a `T` after that of what it is derived from.
 #[repr(C)]
 pub(crate) struct Chain<T: HotType> {
@@ -127,13 +80,14 @@ where
 
 /// What every hot object begins with.
 #[repr(C)]
-pub(super) struct Head {
+pub(super) struct Head<P> {
     object: PyObject,
-    pub(super) weakrefs: *mut PyObject,
-    pub(super) dict: *mut PyObject,
+    prefix: P,
+    weakrefs: *mut PyObject,
+    dict: *mut PyObject,
 }
 
-impl Head {
+impl<P: Prefix> Head<P> {
     /// Empties what Python leaves as it was in a fresh object.
     ///
     /// # Safety
@@ -144,6 +98,10 @@ impl Head {
         unsafe { (*head).weakrefs = std::ptr::null_mut() };
         // SAFETY: as above.
         unsafe { (*head).dict = std::ptr::null_mut() };
+        // SAFETY: only computes an address within the object's memory.
+        let prefix = unsafe { &raw mut (*head).prefix };
+        // SAFETY: as the caller says; there is nothing in it yet.
+        unsafe { prefix.write(P::default()) };
     }
 
     /// Takes the dictionary out of an object and gives it up.
@@ -177,13 +135,21 @@ impl Head {
     }
 }
 
-pub(super) const WEAKREFS_OFFSET: usize = offset_of!(Head, weakrefs);
-pub(super) const DICT_OFFSET: usize = offset_of!(Head, dict);
+/// What the objects of a hot type begin with.
+type HeadOf<T> = Head<<<T as HotType>::Base as Ancestor>::Prefix>;
+
+pub(super) const fn weakrefs_offset<T: HotType>() -> usize {
+    offset_of!(HeadOf<T>, weakrefs)
+}
+
+pub(super) const fn dict_offset<T: HotType>() -> usize {
+    offset_of!(HeadOf<T>, dict)
+}
 
 /// The memory of a hot object.
 #[repr(C)]
 pub(super) struct Layout<T: HotType> {
-    head: Head,
+    head: HeadOf<T>,
     chain: Chain<T>,
 }
 
@@ -269,7 +235,10 @@ impl TypeCell {
     }
 }
 
-impl<T: HotType<Base = ()>> Obj<T> {
+impl<T: HotType> Obj<T>
+where
+    T::Base: Ancestor<Chain = ()>,
+{
     /// Makes an object of exactly this type.
     #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
@@ -322,7 +291,7 @@ extern "C" fn fresh<T: HotType>() -> *mut PyObject {
         std::alloc::handle_alloc_error(std::alloc::Layout::new::<Layout<T>>());
     }
     // SAFETY: memory of the right size whose head Python has begun.
-    unsafe { Head::finish(object) };
+    unsafe { HeadOf::<T>::finish(object) };
     object
 }
 
@@ -372,9 +341,11 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     // SAFETY: the value is still whole.
     T::retire_chain(unsafe { &(*layout).chain });
     // SAFETY: our object, which dies.
-    unsafe { Head::clear_weakrefs(object) };
+    unsafe { HeadOf::<T>::clear_weakrefs(object) };
     // SAFETY: our object.
-    unsafe { Head::clear_dict(object) };
+    unsafe { HeadOf::<T>::clear_dict(object) };
+    // SAFETY: our object.
+    unsafe { (*layout).head.prefix.clear() };
     // SAFETY: only computes an address within the object's memory.
     let chain = unsafe { &raw mut (*layout).chain };
     // SAFETY: nobody can reach the object any more; the value is dropped once.
@@ -454,6 +425,8 @@ pub(super) unsafe extern "C" fn traverse<T: HotType>(
     // SAFETY: as above.
     visit.pointer(unsafe { (*layout).head.dict });
     // SAFETY: as above.
+    unsafe { (*layout).head.prefix.traverse(&mut visit) };
+    // SAFETY: as above.
     T::traverse_chain(unsafe { &(*layout).chain }, &mut visit);
     visit.result
 }
@@ -464,7 +437,9 @@ pub(super) unsafe extern "C" fn clear<T: HotType>(object: *mut PyObject) -> c_in
     // SAFETY: Python calls this with a live object of our type.
     T::clear_chain(unsafe { &(*layout).chain });
     // SAFETY: as above.
-    unsafe { Head::clear_dict(object) };
+    unsafe { HeadOf::<T>::clear_dict(object) };
+    // SAFETY: as above.
+    unsafe { (*layout).head.prefix.clear() };
     0
 }
 
