@@ -1,5 +1,6 @@
 //! What is in the ready queue of a Python loop.
 
+use crate::channel::Channel;
 use crate::handle::Handle;
 use crate::hot::{Obj, Object, Remote, Visit};
 use crate::task::Task;
@@ -14,6 +15,8 @@ pub(crate) enum Job {
     Step(Obj<Task>),
     /// Wake who sleeps on this.
     Wake(Obj<Waiter>),
+    /// Do what a native object waits to do.
+    Channel(Obj<Channel>),
 }
 
 impl roundel::Job for Job {
@@ -27,6 +30,7 @@ impl roundel::Job for Job {
         match self {
             Self::Handle(handle) => handle.is_cancelled(),
             Self::Step(_) => false,
+            Self::Channel(channel) => channel.is_cancelled(),
             Self::Wake(waiter) => !waiter.is_parked(),
         }
     }
@@ -44,6 +48,7 @@ impl Job {
             Self::Handle(handle) => handle.into_any(),
             Self::Step(task) => task.into_any(),
             Self::Wake(waiter) => waiter.into_any(),
+            Self::Channel(channel) => channel.into_any(),
         }
     }
 
@@ -53,6 +58,7 @@ impl Job {
             Self::Handle(handle) => visit.object(handle),
             Self::Step(task) => visit.object(task),
             Self::Wake(waiter) => visit.object(waiter),
+            Self::Channel(channel) => visit.object(channel),
         }
     }
 }

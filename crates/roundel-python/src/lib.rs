@@ -3,12 +3,13 @@
 //! ```text
 //!   combinators, queue, locks     gather, wait, Queue, Lock …: awaitables made of waiters
 //!   task, future, waiter, sleep   what a coroutine can wait for, and who steps it
-//!   event_loop, handle            the loop: one roundel::Dispatcher whose jobs are handles and steps
+//!   event_loop, handle, channel   the loop: one roundel::Dispatcher whose jobs are handles and steps
 //!   hot                           Python objects as ordinary Rust; all unsafe code
 //! ```
 #![deny(unsafe_code)]
 
 mod callback;
+mod channel;
 mod combinators;
 mod coroutine;
 mod current;
@@ -47,7 +48,9 @@ fn fill(module: &Module) -> Result<()> {
         .class::<waiter::WaitersView>()?;
     sleep::register(module)?;
     event_loop::register(module)?;
-    module.hidden_class::<callback::Callback>()?;
+    module
+        .hidden_class::<callback::Callback>()?
+        .hidden_class::<channel::Channel>()?;
     combinators::register(module)?;
     timeout::register(module)?;
     task_group::register(module)?;

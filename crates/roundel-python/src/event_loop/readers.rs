@@ -80,20 +80,51 @@ impl EventLoop {
         let arguments = args.positional.get(2..).unwrap_or_default();
         let context = context.and_then(Object::not_none);
         let handle = Handle::create(this, callback, arguments, context)?;
-        let replaced = add(this.dispatcher()?, fd, Job::Handle(handle.clone()))
-            .map_err(|error| os_error(&error))?;
-        cancel(replaced)?;
+        this.begin_watching(fd, Job::Handle(handle.clone()), add)?;
         Ok(handle)
+    }
+
+    /// Has a job run whenever a descriptor can be read.
+    pub(crate) fn add_reader(&self, fd: RawFd, job: Job) -> Result<()> {
+        self.begin_watching(fd, job, Dispatcher::add_reader)
+    }
+
+    /// Has a job run whenever a descriptor can be written.
+    pub(crate) fn add_writer(&self, fd: RawFd, job: Job) -> Result<()> {
+        self.begin_watching(fd, job, Dispatcher::add_writer)
+    }
+
+    fn begin_watching(&self, fd: RawFd, job: Job, add: Add) -> Result<()> {
+        self.check_open()?;
+        let replaced = add(self.dispatcher()?, fd, job).map_err(|error| os_error(&error))?;
+        cancel(replaced)
+    }
+
+    /// Ends what [`add_reader`](Self::add_reader) began; false if nobody did.
+    pub(crate) fn remove_reader(&self, fd: RawFd) -> Result<bool> {
+        self.end_watching(fd, Dispatcher::remove_reader)
+    }
+
+    /// Ends what [`add_writer`](Self::add_writer) began; false if nobody did.
+    pub(crate) fn remove_writer(&self, fd: RawFd) -> Result<bool> {
+        self.end_watching(fd, Dispatcher::remove_writer)
+    }
+
+    fn end_watching(&self, fd: RawFd, remove: Remove) -> Result<bool> {
+        if self.closed.get() {
+            return Ok(false);
+        }
+        let removed = remove(self.dispatcher()?, fd);
+        let found = removed.is_some();
+        cancel(removed)?;
+        Ok(found)
     }
 
     fn unwatch(this: &Obj<Self>, fd: &Object, remove: Remove) -> Result<bool> {
         if this.closed.get() {
             return Ok(false);
         }
-        let removed = remove(this.dispatcher()?, descriptor(fd)?);
-        let found = removed.is_some();
-        cancel(removed)?;
-        Ok(found)
+        this.end_watching(descriptor(fd)?, remove)
     }
 
     /// What a descriptor is watched for, in the bits of the `selectors` module.
@@ -107,8 +138,12 @@ impl EventLoop {
 
 /// Keeps a callback that is ready already from running.
 fn cancel(job: Option<Job>) -> Result<()> {
-    if let Some(Job::Handle(handle)) = job {
-        handle.as_any().call_method(&names().cancel, [])?;
+    match job {
+        Some(Job::Handle(handle)) => {
+            handle.as_any().call_method(&names().cancel, [])?;
+        }
+        Some(Job::Channel(channel)) => channel.cancel(),
+        Some(Job::Step(_) | Job::Wake(_)) | None => {}
     }
     Ok(())
 }

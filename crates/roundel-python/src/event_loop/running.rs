@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use roundel::Host;
 
 use super::{EventLoop, os_error};
+use crate::channel::Channel;
 use crate::handle::{Handle, TimerHandle, leaves_loop, report};
 use crate::hot::{
     Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
@@ -97,6 +98,13 @@ impl EventLoop {
                 Handle::run(handle)
             }
             Job::Wake(waiter) => Waiter::wake(waiter),
+            Job::Channel(channel) => {
+                if channel.is_cancelled() {
+                    return Ok(());
+                }
+                this.clear_current()?;
+                Channel::run(channel, this)
+            }
         }
     }
 
@@ -137,6 +145,7 @@ impl EventLoop {
         let what = match job {
             Job::Handle(handle) => names().format_handle.call([handle.as_any()])?,
             Job::Step(task) => Str::repr(task.as_any())?.into_object()?,
+            Job::Channel(channel) => channel.as_any().clone(),
             Job::Wake(_) => return Ok(()),
         };
         let logger = names().base_events.attr(&names().logger)?;
