@@ -2,6 +2,7 @@
 # that a checker lets either stand for the other, as the interpreter does.
 
 import asyncio
+import socket
 import sys
 from asyncio import Barrier as Barrier
 from asyncio import BoundedSemaphore as BoundedSemaphore
@@ -27,7 +28,7 @@ from asyncio import wait_for as wait_for
 from asyncio.events import _TaskFactory
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Literal, Protocol, TypeVar, TypeVarTuple
+from typing import Literal, Protocol, TypeVar, TypeVarTuple, final
 
 from _typeshed import SupportsRichComparisonT
 from typing_extensions import disjoint_base
@@ -190,6 +191,22 @@ class EventLoop:
     def _run_until_stopped(self) -> None: ...
     def _tasks(self) -> list[Task[object]]: ...
     def _watched(self, fd: int, /) -> int: ...
+
+@final
+class StreamTransport(asyncio.transports._FlowControlMixin):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, object] | None = None,
+        server: asyncio.AbstractServer | None = None,
+    ) -> None: ...
+    def _force_close(self, exc: BaseException | None, /) -> None: ...
+    def _call_connection_lost(self, exc: BaseException | None, /) -> None: ...
+    def _make_empty_waiter(self) -> asyncio.Future[None]: ...
+    def _reset_empty_waiter(self) -> None: ...
 
 @disjoint_base
 class SSLProtocol:

@@ -13,28 +13,40 @@ import ssl
 import subprocess
 import sys
 import threading
-from asyncio import coroutines, events, futures, sslproto, taskgroups, unix_events
+from asyncio import (
+    base_events,
+    constants,
+    coroutines,
+    events,
+    futures,
+    sslproto,
+    taskgroups,
+    transports,
+    trsock,
+    unix_events,
+)
 
 import pytest
 
-from roundel import _loop
+from roundel import _loop, _network, _sslproto
 
 
 def names_the_loop_relies_on():
-    tree = ast.parse(inspect.getsource(_loop))
-    (listed,) = (
+    trees = [ast.parse(inspect.getsource(module)) for module in (_loop, _network, _sslproto)]
+    listed = (
         node
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and node.name == "_AsyncioLoop"
     )
-    for node in listed.body:
+    for node in (node for body in listed for node in body.body):
         if isinstance(node, ast.FunctionDef):
             yield node.name
         elif isinstance(node, ast.AnnAssign):
             yield node.target.id
 
 
-@pytest.mark.parametrize("name", sorted(names_the_loop_relies_on()))
+@pytest.mark.parametrize("name", sorted(set(names_the_loop_relies_on())))
 def test_asyncios_loops_have(name):
     loop = asyncio.SelectorEventLoop()
     assert hasattr(loop, name)
@@ -73,6 +85,25 @@ def test_asyncios_tls_protocol_keeps_its_session_and_the_state_of_its_transport(
     assert protocol._state.name == "UNWRAPPED"
     protocol._app_transport._closed = True
     loop.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (base_events, "_set_nodelay"),
+        (constants._SendfileMode, "TRY_NATIVE"),
+        (futures, "_set_result_unless_cancelled"),
+        (trsock, "TransportSocket"),
+    ],
+)
+def test_asyncios_transports_use(module, name):
+    assert hasattr(module, name)
+
+
+def test_transports_with_flow_control_have_five_slots():
+    mixin = transports._FlowControlMixin
+    slots = [slot for kind in mixin.__mro__ for slot in vars(kind).get("__slots__", ())]
+    assert sorted(slots) == ["_extra", "_high_water", "_loop", "_low_water", "_protocol_paused"]
 
 
 def test_asyncio_tells_debug_mode_by_a_function():

@@ -43,16 +43,6 @@ impl Channel {
         }))
     }
 
-    /// A channel for something else, in the same context, which this one has no use for any more.
-    pub(crate) fn turn_into(&self, reaction: &'static Reaction) -> Obj<Self> {
-        Obj::create(Self {
-            reaction,
-            owner: Slot::new(self.owner.get()),
-            context: Slot::new(self.context.get()),
-            cancelled: Cell::new(false),
-        })
-    }
-
     /// Keeps it from being run, even if it is in the ready queue already.
     pub(crate) fn cancel(&self) {
         self.cancelled.set(true);

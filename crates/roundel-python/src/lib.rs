@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   combinators, queue, locks     gather, wait, Queue, Lock …: awaitables made of waiters
+//!   transport                     what moves bytes between descriptors and protocols
 //!   task, future, waiter, sleep   what a coroutine can wait for, and who steps it
 //!   event_loop, handle, channel   the loop: one roundel::Dispatcher whose jobs are handles and steps
 //!   hot                           Python objects as ordinary Rust; all unsafe code
@@ -30,6 +31,7 @@ mod ssl;
 mod task;
 mod task_group;
 mod timeout;
+mod transport;
 mod waiter;
 
 use hot::{Module, Result};
@@ -48,6 +50,7 @@ fn fill(module: &Module) -> Result<()> {
         .class::<waiter::WaitersView>()?;
     sleep::register(module)?;
     event_loop::register(module)?;
+    transport::register(module)?;
     module
         .hidden_class::<callback::Callback>()?
         .hidden_class::<channel::Channel>()?;

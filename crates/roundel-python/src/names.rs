@@ -20,6 +20,10 @@ macro_rules! names {
             pub(crate) thread_safe_handle: Object,
             /// `("loop",)`, the keywords of a call.
             pub(crate) kw_loop: Object,
+            /// `("exc_info",)`, the keywords of a call.
+            pub(crate) kw_exc_info: Object,
+            /// `("source",)`, the keywords of a call.
+            pub(crate) kw_source: Object,
             /// `("msg",)`, the keywords of a call.
             pub(crate) kw_msg: Object,
             /// `("debug",)`, the keywords of a call.
@@ -45,6 +49,8 @@ macro_rules! names {
                         if cfg!(Py_3_14) { c"_ThreadSafeHandle" } else { c"Handle" },
                     )?,
                     kw_loop: Tuple::of(&[string("loop")?])?,
+                    kw_exc_info: Tuple::of(&[string("exc_info")?])?,
+                    kw_source: Tuple::of(&[string("source")?])?,
                     kw_msg: Tuple::of(&[string("msg")?])?,
                     kw_debug: Tuple::of(&[string("debug")?])?,
                     queue_shut_down: queue_shut_down()?,
@@ -72,20 +78,28 @@ macro_rules! names {
 names! {
     strings {
         __kwdefaults__ __module__ __name__ __qualname__ _app_protocol_buffer_updated
-        _app_protocol_get_buffer _asyncio_future_blocking _call_eof_received _cancel_message
-        _control_app_writing _control_ssl_reading _do_flush _do_handshake _do_read _do_shutdown
-        _do_write _fatal_error _format _get _get_running_loop _init _log_destroy_pending _loop
-        _make_cancelled_error _on_idle _put _set_running_loop _sslobj _start_shutdown _step
-        _timer_handle_cancelled _wake _wakeup _write_appdata acquire add_done_callback append
-        call_at call_exception_handler call_later call_soon cancel cancelled cancelling close
-        co_flags cr_await create_future create_task current_task data_received done empty exception
-        exceptions fileno full get_debug get_event_loop get_loop get_nowait get_running_loop gi_code
-        is_running locked logger name pop popleft put_nowait qsize read release remove_done_callback
-        result run set set_exception set_result throw time uncancel value wait warning write
+        _app_protocol_get_buffer _asyncio_future_blocking _attach _call_connection_lost
+        _call_eof_received _cancel_message _control_app_writing _control_ssl_reading _detach
+        _do_flush _do_handshake _do_read _do_shutdown _do_write _empty_waiter _fatal_error _format
+        _get _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error _on_idle _put
+        _set_running_loop _sslobj _start_shutdown _step _timer_handle_cancelled _wake _wakeup
+        _write_appdata acquire add_done_callback append buffer_updated call_at
+        call_exception_handler call_later call_soon cancel cancelled cancelling close co_flags
+        connection_lost connection_made cr_await create_future create_task current_task
+        data_received debug done empty eof_received exception exceptions fileno full get_buffer
+        get_debug get_event_loop get_loop get_nowait get_running_loop getpeername getsockname
+        gi_code is_running locked logger name pause_writing peername pop popleft put_nowait qsize
+        read release remove_done_callback result resume_writing run set set_exception set_result
+        setblocking socket sockname throw time uncancel value wait warning write
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
         tasks = "asyncio" : "tasks",
+        buffered_protocol = "asyncio" : "BufferedProtocol",
+        set_result_unless_cancelled = "asyncio.futures" : "_set_result_unless_cancelled",
+        transport_socket = "asyncio.trsock" : "TransportSocket",
+        socket_class = "socket" : "socket",
+        warn = "warnings" : "warn",
         cancelled_error = "asyncio.exceptions" : "CancelledError",
         invalid_state_error = "asyncio.exceptions" : "InvalidStateError",
         queue_empty = "asyncio" : "QueueEmpty",

@@ -4,10 +4,12 @@
 //! - `callbacks`: `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`;
 //! - `tasks`: `create_task`, `create_future`, the task factory;
 //! - `readers`: readers and writers;
+//! - `receive_buffer`: what transports receive into;
 //! - `running`: the run loop. **Start there.**
 
 mod callbacks;
 mod readers;
+mod receive_buffer;
 mod running;
 mod tasks;
 
@@ -26,6 +28,7 @@ use crate::names::names;
 use crate::task::Task;
 
 pub(crate) use callbacks::check_callback;
+pub(crate) use receive_buffer::ReceiveBuffer;
 pub(crate) use tasks::register;
 
 /// The native half of an event loop.
@@ -41,6 +44,8 @@ pub(crate) struct EventLoop {
     task_factory: Slot,
     /// The handle that runs, in debug mode.
     running_handle: Slot<Handle>,
+    /// What transports receive into, while none of them does.
+    receive_buffer: Cell<Option<Box<[u8]>>>,
     /// In seconds; a callback that takes longer is reported in debug mode.
     slow_callback_duration: Cell<f64>,
     /// The thread that runs the loop, 0 if none does.
@@ -64,6 +69,7 @@ impl Default for EventLoop {
             held: List::new(),
             task_factory: Slot::empty(),
             running_handle: Slot::empty(),
+            receive_buffer: Cell::new(None),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),
             blocked: Cell::new(false),
@@ -220,7 +226,7 @@ fn closed() -> Raised {
 }
 
 /// Raises `OSError` for what the operating system says.
-fn os_error(error: &io::Error) -> Raised {
+pub(crate) fn os_error(error: &io::Error) -> Raised {
     let Some(number) = error.raw_os_error() else {
         return Raised::new(&exceptions::os_error(), error);
     };

@@ -127,6 +127,18 @@ impl EventLoop {
         this.end_watching(descriptor(fd)?, remove)
     }
 
+    /// Whether a descriptor is watched for reading and for writing; `None` once the loop is closed.
+    pub(crate) fn polls(&self, fd: RawFd) -> Option<(bool, bool)> {
+        if self.closed.get() {
+            return None;
+        }
+        let dispatcher = self.dispatcher.get()?;
+        Some((
+            dispatcher.reader(fd).is_some(),
+            dispatcher.writer(fd).is_some(),
+        ))
+    }
+
     /// What a descriptor is watched for, in the bits of the `selectors` module.
     fn watched(this: &Obj<Self>, fd: &Object) -> Result<i64> {
         let (dispatcher, fd) = (this.dispatcher()?, descriptor(fd)?);

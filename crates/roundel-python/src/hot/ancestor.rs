@@ -121,12 +121,18 @@ impl Prefix for () {
     fn clear(&self) {}
 }
 
-/// One slot.
-impl Prefix for Slot {
+impl<const N: usize> Prefix for [Slot; N]
+where
+    Self: Default,
+{
     fn traverse(&self, visit: &mut Visit) {
-        visit.slot(self);
+        for slot in self {
+            visit.slot(slot);
+        }
     }
     fn clear(&self) {
-        self.set(None);
+        for slot in self {
+            slot.set(None);
+        }
     }
 }

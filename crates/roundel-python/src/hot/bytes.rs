@@ -27,6 +27,15 @@ impl Bytes {
         own(unsafe { ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast::<c_char>(), length) })
     }
 
+    /// `object` if it is exactly a `bytes`, which says this; else a new one that says the same.
+    pub(crate) fn of(object: &Object, says: &[u8]) -> Result<Object> {
+        // SAFETY: only reads the type.
+        if unsafe { ffi::PyBytes_CheckExact(object.as_ptr()) } == 0 {
+            return Self::copy(says);
+        }
+        Ok(object.clone())
+    }
+
     /// What a `bytes` object says, which never changes; `None` for any other object.
     pub(crate) fn read(object: &Object) -> Option<&[u8]> {
         // SAFETY: only reads the type.
@@ -39,6 +48,18 @@ impl Bytes {
         let length = usize::try_from(unsafe { ffi::PyBytes_Size(object.as_ptr()) }).unwrap_or(0);
         // SAFETY: that many bytes, which live as long as the object.
         Some(unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) })
+    }
+}
+
+impl Object {
+    /// Whether this is a `bytearray` or a `memoryview`, or a `bytearray` of a derived class.
+    pub(crate) fn is_bytearray_or_memoryview(&self) -> bool {
+        // SAFETY: only reads the type.
+        if unsafe { ffi::PyByteArray_Check(self.as_ptr()) } != 0 {
+            return true;
+        }
+        // SAFETY: as above.
+        unsafe { ffi::PyMemoryView_Check(self.as_ptr()) != 0 }
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) mod exceptions {
         timeout_error = PyExc_TimeoutError,
         deprecation_warning = PyExc_DeprecationWarning,
         runtime_warning = PyExc_RuntimeWarning,
+        resource_warning = PyExc_ResourceWarning,
+        connection_error = PyExc_ConnectionError,
     }
 }
 

@@ -1,0 +1,369 @@
+//! What all transports are made of: a loop, a protocol, a descriptor, and how they come to their end.
+
+use std::cell::Cell;
+
+use super::descriptor::Descriptor;
+use super::limits::Limits;
+use super::receiver::Receiving;
+use crate::event_loop::EventLoop;
+use crate::handle::leaves_loop;
+use crate::hot::{
+    HotType, IntoObject, Obj, Object, Raised, Result, Slot, Visit, exceptions, is_instance_of, none,
+};
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+
+/// How often writing to a lost connection goes without a warning.
+const SILENT_WRITES: u32 = 5;
+
+/// What all transports have.
+#[derive(Default)]
+pub(crate) struct Endpoint {
+    /// Until the connection was lost, like the protocol and the server.
+    pub(super) event_loop: Slot<EventLoop>,
+    pub(super) protocol: Slot,
+    pub(super) receiving: Cell<Receiving>,
+    pub(super) server: Slot,
+    pub(super) descriptor: Descriptor,
+    pub(super) limits: Limits,
+    /// `close()` was called, or something went wrong.
+    pub(super) closing: Cell<bool>,
+    /// `pause_reading()` was called.
+    pub(super) paused: Cell<bool>,
+    /// Not 0 once `connection_lost()` is on its way; counts what is written after.
+    pub(super) lost: Cell<u32>,
+}
+
+impl Endpoint {
+    /// Gives it what it begins with.
+    pub(super) fn begin(
+        &self,
+        event_loop: &Obj<EventLoop>,
+        protocol: &Object,
+        descriptor: &Descriptor,
+    ) -> Result<()> {
+        self.descriptor.become_of(descriptor);
+        self.event_loop.set(Some(event_loop.clone()));
+        self.set_protocol(protocol)
+    }
+
+    pub(super) fn set_protocol(&self, protocol: &Object) -> Result<()> {
+        self.receiving.set(Receiving::of(protocol)?);
+        self.protocol.set(Some(protocol.clone()));
+        Ok(())
+    }
+
+    /// The loop, until the connection was lost.
+    pub(super) fn event_loop(&self) -> Result<Obj<EventLoop>> {
+        self.event_loop
+            .get()
+            .ok_or_else(|| Raised::new(&exceptions::runtime_error(), "the transport is closed"))
+    }
+
+    /// Calls a method of the protocol.
+    pub(super) fn tell<const N: usize>(&self, name: &Object, args: [&Object; N]) -> Result<Object> {
+        match self.protocol.get() {
+            Some(protocol) => protocol.call_method(name, args),
+            None => Ok(none()),
+        }
+    }
+
+    pub(super) fn is_reading(&self) -> bool {
+        !self.closing.get() && !self.paused.get()
+    }
+
+    /// Counts what is written after the connection was lost, and warns when it was often.
+    pub(super) fn write_in_vain(&self, text: &str) -> Result<()> {
+        if self.lost.get() >= SILENT_WRITES {
+            log("warning", &[text.into_object()?])?;
+        }
+        self.lost.set(self.lost.get().saturating_add(1));
+        Ok(())
+    }
+
+    pub(super) fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.event_loop);
+        visit.slot(&self.protocol);
+        visit.slot(&self.server);
+        self.descriptor.traverse(visit);
+    }
+
+    pub(super) fn clear(&self) {
+        self.event_loop.set(None);
+        self.protocol.set(None);
+        self.server.set(None);
+    }
+}
+
+/// Logs something with asyncio's logger.
+pub(super) fn log(level: &str, args: &[Object]) -> Result<()> {
+    let logger = names().base_events.attr(&names().logger)?;
+    logger
+        .attr(&level.into_object()?)?
+        .call_slice(args)
+        .map(drop)
+}
+
+/// A native transport.
+pub(crate) trait Transport: HotType {
+    /// What it has in common with others.
+    fn endpoint(&self) -> &Endpoint;
+
+    /// How many bytes wait to be sent.
+    fn backlog_size(&self) -> usize;
+
+    /// Forgets them.
+    fn clear_backlog(&self);
+
+    /// What is left to do after `connection_lost()` was called.
+    fn gone(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// In debug mode: logs a message that begins with the transport.
+    fn debug(this: &Obj<Self>, text: &str) -> Result<()> {
+        match this.endpoint().event_loop.get() {
+            Some(event_loop) if event_loop.is_debug() => {
+                log("debug", &[text.into_object()?, this.as_any().clone()])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `close()`.
+    fn close(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if endpoint.closing.replace(true) {
+            return Ok(());
+        }
+        let Some(event_loop) = endpoint.event_loop.get() else {
+            return Ok(());
+        };
+        event_loop.remove_reader(endpoint.descriptor.number())?;
+        if this.backlog_size() > 0 {
+            return Ok(());
+        }
+        event_loop.remove_writer(endpoint.descriptor.number())?;
+        Self::lose_soon(this, &event_loop, None)
+    }
+
+    /// `_force_close(exception)`.
+    fn force_close(this: &Obj<Self>, exception: Option<&Object>) -> Result<()> {
+        let endpoint = this.endpoint();
+        let Some(event_loop) = endpoint.event_loop.get() else {
+            return Ok(());
+        };
+        if endpoint.lost.get() > 0 {
+            return Ok(());
+        }
+        if this.backlog_size() > 0 {
+            this.clear_backlog();
+            event_loop.remove_writer(endpoint.descriptor.number())?;
+        }
+        if !endpoint.closing.replace(true) {
+            event_loop.remove_reader(endpoint.descriptor.number())?;
+        }
+        Self::lose_soon(this, &event_loop, exception)
+    }
+
+    /// Has `_call_connection_lost(exception)` called in the next turn.
+    fn lose_soon(
+        this: &Obj<Self>,
+        event_loop: &Obj<EventLoop>,
+        exception: Option<&Object>,
+    ) -> Result<()> {
+        let endpoint = this.endpoint();
+        endpoint.lost.set(endpoint.lost.get() + 1);
+        let exception = exception.cloned().unwrap_or_else(none);
+        let lose = this.as_any().attr(&names()._call_connection_lost)?;
+        call_soon(event_loop, &lose, &[exception])
+    }
+
+    /// `_call_connection_lost(exception)`: tells the protocol, then closes the descriptor.
+    fn lose(this: &Obj<Self>, exception: &Object) -> Result<()> {
+        let endpoint = this.endpoint();
+        endpoint.lost.set(endpoint.lost.get().max(1));
+        let told = endpoint.tell(&names().connection_lost, [exception]);
+        let told = told.map_err(Raised::fetch);
+        let closed = endpoint.descriptor.close().map_err(Raised::fetch);
+        endpoint.protocol.set(None);
+        endpoint.event_loop.set(None);
+        let detached = Self::detach(this).map_err(Raised::fetch);
+        for failed in [told.map(drop), closed, detached] {
+            failed.map_err(Raised::restore)?;
+        }
+        this.gone()
+    }
+
+    /// Tells the server of the connection.
+    fn attach(this: &Obj<Self>, server: &Object) -> Result<()> {
+        tell_server(server, &names()._attach, this.as_any())?;
+        this.endpoint().server.set(Some(server.clone()));
+        Ok(())
+    }
+
+    /// Tells the server that the connection is no more.
+    fn detach(this: &Obj<Self>) -> Result<()> {
+        match this.endpoint().server.take() {
+            Some(server) => tell_server(&server, &names()._detach, this.as_any()),
+            None => Ok(()),
+        }
+    }
+
+    /// `_fatal_error(exception, message)`: reports what is not the peer's or the network's doing, and gives up.
+    fn fatal_error(this: &Obj<Self>, exception: &Object, message: &str) -> Result<()> {
+        let endpoint = this.endpoint();
+        let Some(event_loop) = endpoint.event_loop.get() else {
+            return Ok(());
+        };
+        if is_instance_of(exception, &exceptions::os_error()) {
+            if event_loop.is_debug() {
+                let logger = names().base_events.attr(&names().logger)?;
+                let text = "%r: %s".into_object()?;
+                let args = [
+                    text,
+                    this.as_any().clone(),
+                    message.into_object()?,
+                    exception.clone(),
+                ];
+                logger
+                    .attr(&names().debug)?
+                    .call_keywords(&args, &names().kw_exc_info)?;
+            }
+        } else {
+            Self::report(this, &event_loop, exception, message)?;
+        }
+        Self::force_close(this, Some(exception))
+    }
+
+    /// What to do with what a call of the protocol has raised: it is fatal, or ends the loop.
+    fn failed(this: &Obj<Self>, raised: Raised, message: &str) -> Result<()> {
+        if leaves_loop(&raised) {
+            return Err(raised);
+        }
+        Self::fatal_error(this, &raised.fetch(), message)
+    }
+
+    /// Tells the loop's exception handler.
+    fn report(
+        this: &Obj<Self>,
+        event_loop: &Obj<EventLoop>,
+        exception: &Object,
+        message: &str,
+    ) -> Result<()> {
+        let context = Object::new_dict()?;
+        let protocol = this.endpoint().protocol.get().unwrap_or_else(none);
+        context.dict_set(&"message".into_object()?, &message.into_object()?)?;
+        context.dict_set(&"exception".into_object()?, exception)?;
+        context.dict_set(&"transport".into_object()?, this.as_any())?;
+        context.dict_set(&"protocol".into_object()?, &protocol)?;
+        event_loop
+            .as_any()
+            .call_method(&names().call_exception_handler, [&context])
+            .map(drop)
+    }
+
+    /// Tells the protocol to write no more, if too much waits.
+    #[inline]
+    fn pause_protocol(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if !endpoint.limits.pauses(this.backlog_size()) {
+            return Ok(());
+        }
+        let told = match (endpoint.receiving.get().native(), endpoint.protocol.get()) {
+            (Some(methods), Some(protocol)) => (methods.pause_writing)(&protocol),
+            _ => endpoint.tell(&names().pause_writing, []).map(drop),
+        };
+        Self::flow_told(this, told, "protocol.pause_writing() failed")
+    }
+
+    /// Tells the protocol that it may write again, if little waits.
+    #[inline]
+    fn resume_protocol(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if !endpoint.limits.resumes(this.backlog_size()) {
+            return Ok(());
+        }
+        let told = match (endpoint.receiving.get().native(), endpoint.protocol.get()) {
+            (Some(methods), Some(protocol)) => (methods.resume_writing)(&protocol),
+            _ => endpoint.tell(&names().resume_writing, []).map(drop),
+        };
+        Self::flow_told(this, told, "protocol.resume_writing() failed")
+    }
+
+    /// A protocol that fails here is reported; the connection goes on.
+    fn flow_told(this: &Obj<Self>, told: Result<()>, message: &str) -> Result<()> {
+        match told {
+            Ok(()) => Ok(()),
+            Err(raised) if leaves_loop(&raised) => Err(raised),
+            Err(raised) => {
+                let exception = raised.fetch();
+                match this.endpoint().event_loop.get() {
+                    Some(event_loop) => Self::report(this, &event_loop, &exception, message),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// What `__repr__` says.
+    fn describe(this: &Obj<Self>) -> Result<String> {
+        let endpoint = this.endpoint();
+        let mut parts = vec![this.as_any().type_name()?];
+        if !endpoint.descriptor.is_open() {
+            parts.push(String::from("closed"));
+        } else if endpoint.closing.get() {
+            parts.push(String::from("closing"));
+        }
+        let fd = endpoint.descriptor.number();
+        parts.push(format!("fd={fd}"));
+        if let Some(event_loop) = endpoint.event_loop.get()
+            && let Some((reads, writes)) = event_loop.polls(fd)
+        {
+            let state = |polls| if polls { "polling" } else { "idle" };
+            let size = this.backlog_size();
+            parts.push(format!("read={}", state(reads)));
+            parts.push(format!("write=<{}, bufsize={size}>", state(writes)));
+        }
+        Ok(format!("<{}>", parts.join(" ")))
+    }
+
+    /// What `__del__` does: a transport should have been closed before.
+    fn forgotten(this: &Obj<Self>) {
+        let warned = Self::describe(this).and_then(|repr| {
+            let text = format!("unclosed transport {repr}").into_object()?;
+            let args = [text, exceptions::resource_warning(), this.as_any().clone()];
+            names()
+                .warn
+                .call_keywords(&args, &names().kw_source)
+                .map(drop)
+        });
+        let closed = this.endpoint().descriptor.close();
+        let detached = Self::detach(this);
+        for result in [warned, closed, detached] {
+            if let Err(raised) = result {
+                raised.unraisable(this.as_any());
+            }
+        }
+    }
+}
+
+/// `loop.call_soon(callback, *args)` in a copy of the current context.
+pub(super) fn call_soon(
+    event_loop: &Obj<EventLoop>,
+    callback: &Object,
+    args: &[Object],
+) -> Result<()> {
+    let context = crate::hot::copy_context()?;
+    LoopRef::of(event_loop.as_any()).call_soon(callback, args, &context)
+}
+
+/// Before 3.13 a server only counts its connections.
+fn tell_server(server: &Object, method: &Object, transport: &Object) -> Result<()> {
+    let told = if cfg!(Py_3_13) {
+        server.call_method(method, [transport])
+    } else {
+        server.call_method(method, [])
+    };
+    told.map(drop)
+}

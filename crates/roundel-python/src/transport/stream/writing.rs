@@ -1,0 +1,192 @@
+//! What goes out: at once as much as the operating system takes, the rest when it takes more.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::BorrowedFd;
+
+use roundel::socket;
+
+use super::StreamTransport;
+use crate::channel::{Channel, Reaction};
+use crate::event_loop::os_error;
+use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
+use crate::transport::descriptor::exception;
+use crate::transport::endpoint::Transport;
+
+static WRITE: Reaction = Reaction {
+    name: "StreamTransport._write_ready",
+    run: |transport| StreamTransport::write_ready(transport.known()),
+};
+
+const WRITE_FAILED: &str = "Fatal write error on socket transport";
+
+impl StreamTransport {
+    /// `write(data)`.
+    #[inline]
+    pub(crate) fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
+        let Some(bytes) = Bytes::read(data) else {
+            return Self::write_buffer(this, data);
+        };
+        if !Self::may_write(this, "write", bytes.is_empty())? {
+            return Ok(());
+        }
+        match Self::send_now(this, |fd| socket::send(fd, bytes))? {
+            Some(sent) if sent < bytes.len() => Self::keep(this, Bytes::of(data, bytes)?, sent),
+            _ => Ok(()),
+        }
+    }
+
+    /// `write()` of what can change later.
+    fn write_buffer(this: &Obj<Self>, data: &Object) -> Result<()> {
+        if !data.is_bytearray_or_memoryview() {
+            let name = data.type_name()?;
+            let text = format!("data argument must be a bytes-like object, not '{name}'");
+            return Err(Raised::new(&exceptions::type_error(), text));
+        }
+        let buffer = match Buffer::of(data) {
+            Ok(buffer) => buffer,
+            Err(raised) => return Self::failed(this, raised, WRITE_FAILED),
+        };
+        if !Self::may_write(this, "write", buffer.len() == 0)? {
+            return Ok(());
+        }
+        match Self::send_now(this, |fd| buffer.read(|bytes| socket::send(fd, bytes)))? {
+            Some(sent) if sent < buffer.len() => {
+                Self::keep(this, buffer.read(|bytes| Bytes::copy(&bytes[sent..]))?, 0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is anything to be done for what is to be written.
+    #[inline]
+    fn may_write(this: &Obj<Self>, method: &str, nothing: bool) -> Result<bool> {
+        if this.eof.get() {
+            let text = format!("Cannot call {method}() after write_eof()");
+            return Err(Raised::new(&exceptions::runtime_error(), text));
+        }
+        if this.empty_waiter.is_set() {
+            let text = format!("unable to {method}; sendfile is in progress");
+            return Err(Raised::new(&exceptions::runtime_error(), text));
+        }
+        if nothing {
+            return Ok(false);
+        }
+        if this.endpoint.lost.get() > 0 {
+            this.endpoint
+                .write_in_vain("socket.send() raised exception.")?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Has `send` send what goes at once, if nothing waits; says how much, `None` if sending has failed.
+    #[inline]
+    fn send_now(
+        this: &Obj<Self>,
+        send: impl FnOnce(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Result<Option<usize>> {
+        if !this.backlog.is_empty() {
+            return Ok(Some(0));
+        }
+        match with_descriptor(this.endpoint.descriptor.checked()?, send) {
+            Ok(sent) => Ok(Some(sent)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(0)),
+            Err(error) => {
+                Self::fatal_error(this, &exception(&error), WRITE_FAILED)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps for later what has not been sent of a `bytes` object.
+    fn keep(this: &Obj<Self>, bytes: Object, sent: usize) -> Result<()> {
+        if this.backlog.is_empty() {
+            Self::watch(this)?;
+        }
+        this.backlog.push(bytes, sent);
+        Self::pause_protocol(this)
+    }
+
+    fn watch(this: &Obj<Self>) -> Result<()> {
+        let event_loop = this.endpoint.event_loop()?;
+        let channel = Channel::create(&WRITE, this)?;
+        event_loop.when_writable(this.endpoint.descriptor.number(), channel)
+    }
+
+    /// `writelines(list_of_data)`.
+    pub(super) fn write_lines(this: &Obj<Self>, lines: &Object) -> Result<()> {
+        if !Self::may_write(this, "writelines", !lines.truth()?)? {
+            return Ok(());
+        }
+        let watched = !this.backlog.is_empty();
+        for line in lines.to_vec()? {
+            let bytes = match Bytes::read(&line) {
+                Some(bytes) => Bytes::of(&line, bytes)?,
+                None => Buffer::of(&line)?.read(Bytes::copy)?,
+            };
+            this.backlog.push(bytes, 0);
+        }
+        if this.backlog.is_empty() {
+            return Ok(());
+        }
+        Self::write_ready(this)?;
+        if !watched && !this.backlog.is_empty() {
+            Self::watch(this)?;
+        }
+        Self::pause_protocol(this)
+    }
+
+    /// Sends what waits.
+    fn write_ready(this: &Obj<Self>) -> Result<()> {
+        if this.endpoint.lost.get() > 0 || this.backlog.is_empty() {
+            return Ok(());
+        }
+        let fd = this.endpoint.descriptor.checked()?;
+        let send = |fd: BorrowedFd<'_>| this.backlog.send(|pieces| socket::send_pieces(fd, pieces));
+        match with_descriptor(fd, send) {
+            Ok(()) => Self::sent(this),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            Err(error) => {
+                let error = exception(&error);
+                let event_loop = this.endpoint.event_loop()?;
+                event_loop.remove_writer(this.endpoint.descriptor.number())?;
+                this.backlog.clear();
+                Self::fatal_error(this, &error, WRITE_FAILED)?;
+                this.settle_empty_waiter(Some(&error))
+            }
+        }
+    }
+
+    /// Does what was put off until all would be sent, if it is.
+    fn sent(this: &Obj<Self>) -> Result<()> {
+        Self::resume_protocol(this)?; // which may write
+        if !this.backlog.is_empty() {
+            return Ok(());
+        }
+        let Some(event_loop) = this.endpoint.event_loop.get() else {
+            return Ok(());
+        };
+        event_loop.remove_writer(this.endpoint.descriptor.number())?;
+        this.settle_empty_waiter(None)?;
+        if this.endpoint.closing.get() {
+            Self::lose(this, &none())
+        } else if this.eof.get() {
+            Self::end_sending(this)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// `write_eof()`.
+    pub(super) fn write_eof(this: &Obj<Self>) -> Result<()> {
+        if this.endpoint.closing.get() || this.eof.replace(true) || !this.backlog.is_empty() {
+            return Ok(());
+        }
+        Self::end_sending(this)
+    }
+
+    fn end_sending(this: &Obj<Self>) -> Result<()> {
+        let fd = this.endpoint.descriptor.checked()?;
+        with_descriptor(fd, |fd| socket::end_sending(fd)).map_err(|error| os_error(&error))
+    }
+}

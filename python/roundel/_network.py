@@ -1,0 +1,66 @@
+"""Which transports a loop makes: native ones, where asyncio's methods ask for one of its own.
+
+What leads to a connection, `create_connection()` and its like, is the running version's asyncio.
+
+The private names of CPython that are used here are those of `_AsyncioLoop` and those marked
+`type: ignore[attr-defined]`; `tests/python/test_private_names.py` looks after them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import base_events, trsock
+from typing import TYPE_CHECKING
+
+from roundel import _roundel
+
+if TYPE_CHECKING:
+    import socket
+    import weakref
+
+    class _AsyncioLoop(asyncio.SelectorEventLoop):
+        """The private names of asyncio's loops that this file relies on."""
+
+        _transports: weakref.WeakValueDictionary[int, asyncio.BaseTransport]
+
+        def _ensure_fd_no_transport(self, fd: socket.socket) -> None: ...
+else:
+    _AsyncioLoop = object
+
+
+class TransportMethods(_AsyncioLoop):
+    """The methods of a loop that make transports."""
+
+    __slots__ = ()
+
+    def _make_socket_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        *,
+        extra: dict[str, object] | None = None,
+        server: asyncio.AbstractServer | None = None,
+    ) -> asyncio.Transport:
+        self._ensure_fd_no_transport(sock)
+        base_events._set_nodelay(sock)  # type: ignore[attr-defined]
+        extra = describe(sock, extra)
+        transport = _roundel.StreamTransport(self, sock, protocol, waiter, extra, server)
+        self._transports[sock.fileno()] = transport
+        return transport
+
+
+def describe(sock: socket.socket, extra: dict[str, object] | None) -> dict[str, object]:
+    """Adds to what is known of a connection what its socket can tell."""
+    extra = {} if extra is None else extra
+    extra["socket"] = trsock.TransportSocket(sock)
+    try:
+        extra["sockname"] = sock.getsockname()
+    except OSError:
+        extra["sockname"] = None
+    if "peername" not in extra:
+        try:
+            extra["peername"] = sock.getpeername()
+        except OSError:
+            extra["peername"] = None
+    return extra
