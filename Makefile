@@ -17,7 +17,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name
 DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
 
 ##@ Use
-.PHONY: help setup pythons build release demo bench bench-io
+.PHONY: help setup pythons build release demo bench bench-io bench-rust
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { split($$1, target, " "); printf "  %-20s %s\n", target[1], $$2 }' Makefile
@@ -51,6 +51,9 @@ bench: release ## Measure against asyncio and uvloop
 bench-io: release ## Measure networking alone, against a server in C, too
 	.venv/bin/pip install --quiet --group bench
 	.venv/bin/python -m benchmarks.io
+
+bench-rust: ## Measure the Rust runtime against tokio and smol
+	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
 .PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-services services loom asan

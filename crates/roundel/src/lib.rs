@@ -76,13 +76,16 @@ mod sync;
 mod sys;
 
 pub use dispatcher::{Clock, Dispatcher, Host, Inbox, Job, Order, Tracer};
+pub use program::queue;
 pub use program::{
-    Blocked, Deadlock, Error, Event, ExternalWork, Gather, Instant, JoinHandle, Lock, LockGuard,
-    Queue, Refused, Runner, Sleep, Timeout, YieldNow, external_work, gather, now, run, sleep,
-    sleep_until, spawn, timeout, yield_now,
+    Blocked, Deadlock, Error, Event, ExternalWork, FirstCompleted, Gather, Handle, Instant,
+    JoinHandle, LifoQueue, Lock, LockGuard, Panic, PriorityQueue, Queue, Refused, RemoteTask,
+    Runner, Shield, Sleep, Task, TaskGroup, Timeout, YieldNow, current_task, external_work,
+    first_completed, gather, now, run, shield, sleep, sleep_until, spawn, spawn_named, task_group,
+    timeout, to_thread, yield_now,
 };
 
 pub use sys::socket;
 
 #[doc(hidden)]
-pub use program::Child;
+pub use program::{Child, Race, Winner};

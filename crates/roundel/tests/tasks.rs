@@ -126,11 +126,14 @@ fn a_panic_ends_its_task_only_and_is_handed_to_who_awaits_it() {
     simulate(async {
         let outcome = spawn(async { panic!("over {}", "there") }).await;
         let error = outcome.map(|never: Infallible| never).unwrap_err();
-        assert_eq!(error.to_string(), "the task has panicked: over there");
-        let Err(Error::Panicked(payload)) = spawn(async { panic!("here") }).await else {
+        assert!(
+            error.to_string().ends_with(" has panicked: over there"),
+            "{error}"
+        );
+        let Err(Error::Panicked(panic)) = spawn(async { panic!("here") }).await else {
             unreachable!("it has panicked")
         };
-        assert_eq!(payload.downcast_ref::<&str>(), Some(&"here"));
+        assert_eq!(panic.into_payload().downcast_ref::<&str>(), Some(&"here"));
         assert_eq!(spawn(async { 1 }).await.unwrap(), 1);
     });
 }
@@ -437,14 +440,18 @@ fn a_panic_in_a_gathered_future_goes_on_in_who_gathers() {
     simulate(async {
         let bad = async || -> u32 { panic!("two") };
         let outcome = spawn(async move { gather!(async { 1 }, bad()).await }).await;
-        assert_eq!(
-            outcome.unwrap_err().to_string(),
-            "the task has panicked: two"
+        assert!(
+            outcome
+                .unwrap_err()
+                .to_string()
+                .ends_with(" has panicked: two")
         );
         let outcome = spawn(async move { gather([bad(), bad()]).await }).await;
-        assert_eq!(
-            outcome.unwrap_err().to_string(),
-            "the task has panicked: two"
+        assert!(
+            outcome
+                .unwrap_err()
+                .to_string()
+                .ends_with(" has panicked: two")
         );
     });
 }

@@ -41,6 +41,12 @@ pub(crate) fn note(describe: impl FnOnce() -> String) {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deadlock {
+    /// In a box, so that a result with an error in it is not larger for this rare one.
+    report: Box<Report>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Report {
     blocked: Vec<Blocked>,
 }
 
@@ -52,19 +58,20 @@ impl Deadlock {
         let blocked = blocked.collect::<Option<Vec<_>>>()?;
         let dispatcher = &core.dispatcher;
         let is_idle = dispatcher.ready_len() == 0 && dispatcher.timer_count() == 0;
-        is_idle.then_some(Self { blocked })
+        let report = Box::new(Report { blocked });
+        is_idle.then_some(Self { report })
     }
 
     /// Returns the tasks that can't go on.
     pub fn blocked(&self) -> &[Blocked] {
-        &self.blocked
+        &self.report.blocked
     }
 }
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("deadlock: no task can go on, and nothing is left that could wake one")?;
-        self.blocked
+        self.blocked()
             .iter()
             .try_for_each(|blocked| write!(f, "\n  {blocked}"))
     }

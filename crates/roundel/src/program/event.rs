@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use super::waiters::Waiters;
+use super::waiters::{Place, Waiters};
 
 /// A flag that tasks can wait for until another one sets it.
 ///
@@ -65,10 +67,11 @@ impl Event {
     /// # Cancel safety
     ///
     /// Nothing is lost, as everybody who waits is woken.
-    pub async fn wait(&self) {
-        if !self.is_set() {
-            let describe = || format!("Event::wait, of the event made at {}", self.origin);
-            self.waiters.turn(|| (), describe).await;
+    #[inline]
+    pub fn wait(&self) -> Wait<'_> {
+        Wait {
+            event: self,
+            place: Place::none(),
         }
     }
 }
@@ -85,5 +88,40 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("is_set", &self.is_set())
             .finish_non_exhaustive()
+    }
+}
+
+/// A future of an event's being set: see [`Event::wait`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Wait<'e> {
+    event: &'e Event,
+    place: Place,
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if !this.place.is_taken() && this.event.is_set() {
+            return Poll::Ready(());
+        }
+        let describe = || format!("Event::wait, of the event made at {}", this.event.origin);
+        this.place
+            .poll(&this.event.waiters, cx, describe)
+            .map(|_released| ())
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.place.leave(&self.event.waiters);
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -139,7 +139,7 @@ impl<T> Future for Child<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match ready!(Pin::new(&mut self.handle).poll(cx)) {
             Ok(output) => Poll::Ready(output),
-            Err(Error::Panicked(payload)) => resume_unwind(payload),
+            Err(Error::Panicked(panic)) => panic.resume(),
             Err(error) => panic!("a gathered task has ended without a result: {error}"),
         }
     }

@@ -4,10 +4,12 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use super::runtime::Core;
+use super::runtime::{Core, running_id};
 use super::task::TaskId;
-use super::waiters::Waiters;
+use super::waiters::{Place, Waiters};
 
 /// A value that one task at a time may hold, whatever it awaits meanwhile.
 ///
@@ -71,13 +73,12 @@ impl<T: ?Sized> Lock<T> {
     /// # Cancel safety
     ///
     /// A place in line is lost, but never the lock: it goes to the next one.
-    pub async fn acquire(&self) -> LockGuard<'_, T> {
-        if self.is_held.replace(true) {
-            self.waiters
-                .turn(|| self.release(), || self.describe())
-                .await;
+    #[inline]
+    pub fn acquire(&self) -> Acquire<'_, T> {
+        Acquire {
+            lock: self,
+            place: Place::none(),
         }
-        self.guard()
     }
 
     /// Holds the lock until the guard is dropped, if nobody does.
@@ -92,8 +93,7 @@ impl<T: ?Sized> Lock<T> {
     }
 
     fn guard(&self) -> LockGuard<'_, T> {
-        self.holder
-            .set(Core::try_current().and_then(|core| core.running.get()));
+        self.holder.set(running_id());
         LockGuard {
             lock: self,
             value: Some(self.value.borrow_mut()),
@@ -131,6 +131,42 @@ impl<T: fmt::Debug + ?Sized> fmt::Debug for Lock<T> {
         }
         form.field("is_held", &self.is_held())
             .finish_non_exhaustive()
+    }
+}
+
+/// A future of a lock's being held: see [`Lock::acquire`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Acquire<'l, T: ?Sized> {
+    lock: &'l Lock<T>,
+    place: Place,
+}
+
+impl<'l, T: ?Sized> Future for Acquire<'l, T> {
+    type Output = LockGuard<'l, T>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockGuard<'l, T>> {
+        let this = &mut *self;
+        let lock = this.lock;
+        if this.place.is_taken() || lock.is_held.replace(true) {
+            ready!(this.place.poll(&lock.waiters, cx, || lock.describe()));
+        }
+        Poll::Ready(lock.guard())
+    }
+}
+
+impl<T: ?Sized> Drop for Acquire<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.place.leave(&self.lock.waiters) {
+            self.lock.release();
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Acquire<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").finish_non_exhaustive()
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::deadlock::Deadlock;
 use super::error::Error;
+use super::handle::Handle;
+use super::panic::Panic;
 use super::runtime::{Core, Entry};
 use super::task::Task;
-use crate::dispatcher::{Clock, Host, Order};
+use crate::dispatcher::{Clock, Host, Order, Tracer};
 
 /// Runs `main` to its end, on a real clock, and gives what it comes to.
 ///
@@ -62,6 +64,7 @@ where
 /// Source: `asyncio.Runner`.
 pub struct Runner {
     core: Rc<Core>,
+    name: Rc<str>,
     detects_deadlocks: bool,
 }
 
@@ -75,6 +78,7 @@ impl Runner {
         let detects_deadlocks = clock.is_virtual();
         Ok(Self {
             core: Core::new(clock, order)?,
+            name: "main".into(),
             detects_deadlocks,
         })
     }
@@ -86,6 +90,48 @@ impl Runner {
     /// [`external_work`](crate::external_work).
     pub fn detect_deadlocks(&mut self, yes: bool) {
         self.detects_deadlocks = yes;
+    }
+
+    /// Has `handler` hear of each panic that nobody will hear of otherwise: of a task whose handle
+    /// has been dropped, or of a callback.
+    ///
+    /// Such a panic has been printed by the panic hook, like any other, and ends nothing but its
+    /// task. The handler is called when the last who could have asked for it has gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Order, Runner, spawn_named, yield_now};
+    ///
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.on_unheard_panic(move |panic| sender.send(panic.to_string()).expect("a receiver"));
+    /// runner.run(async {
+    ///     drop(spawn_named("careless", async { panic!("no way") }));
+    ///     yield_now().await;
+    /// })?;
+    /// assert_eq!(receiver.recv().as_deref(), Ok("careless has panicked: no way"));
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
+    ///
+    /// Source: `loop.set_exception_handler`.
+    pub fn on_unheard_panic(&mut self, handler: impl Fn(Panic) + 'static) {
+        self.core.set_panic_handler(Rc::new(handler));
+    }
+
+    /// Has `tracer` watch the dispatcher, or nobody.
+    pub fn set_tracer(&mut self, tracer: Option<Rc<dyn Tracer>>) {
+        self.core.dispatcher.set_tracer(tracer);
+    }
+
+    /// Gives the runtime a name: its main task has it in reports, where it is `main` otherwise.
+    pub fn set_name(&mut self, name: impl Into<Rc<str>>) {
+        self.name = name.into();
+    }
+
+    /// Returns a handle by which other threads have something done in this runtime.
+    pub fn handle(&self) -> Handle {
+        Handle::of(&self.core)
     }
 
     /// Runs `main` to its end, and gives what it comes to.
@@ -109,14 +155,14 @@ impl Runner {
         );
         let _entered = self.core.enter();
         let (task, main) = Task::new(&self.core, main, Location::caller());
-        let main = main.named("main");
+        let main = main.named(Rc::clone(&self.name));
         task.clone().wake();
         if let Err(error) = self.run_until_ended(&task) {
             task.abandon();
             return Err(error);
         }
         match main.take_outcome() {
-            Err(Error::Panicked(payload)) => resume_unwind(payload),
+            Err(Error::Panicked(panic)) => panic.resume(),
             outcome => outcome,
         }
     }
@@ -151,6 +197,7 @@ impl Drop for Runner {
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner")
+            .field("name", &self.name)
             .field("dispatcher", &self.core.dispatcher)
             .finish_non_exhaustive()
     }
@@ -172,6 +219,10 @@ impl Host<Entry> for Stepper<'_> {
         match job {
             Entry::Step(task) => task.step(self.core),
             Entry::Timer(timer) => timer.fire(),
+            Entry::Call(call) => call
+                .take()
+                .into_iter()
+                .for_each(|call| self.core.call(call)),
             Entry::Woken(id) => {
                 if let Some(task) = self.core.tasks.get(id) {
                     task.step_if_idle(self.core);

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use super::deadlock::note;
 use super::task::TaskWaker;
 
-/// No place: the end of a list.
+/// No place: nobody's, or the end of a list.
 const NONE: usize = usize::MAX;
 
 /// A line of waiting tasks.
@@ -40,7 +40,7 @@ impl Waiters {
             waiters: self,
             pass_on,
             describe,
-            place: None,
+            place: Place::none(),
         }
     }
 
@@ -53,6 +53,22 @@ impl Waiters {
             self.serve_first(State::Granted);
         }
         is_granted
+    }
+
+    /// Returns whether anybody is in line.
+    #[inline]
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
+    /// Counts a turn as granted to somebody who has not been in line.
+    pub(crate) fn reserve(&self) {
+        self.granted.set(self.granted.get() + 1);
+    }
+
+    /// Takes back what [`reserve`](Self::reserve) has counted.
+    pub(crate) fn unreserve(&self) {
+        self.granted.set(self.granted.get() - 1);
     }
 
     /// Wakes everybody without granting anything.
@@ -98,13 +114,13 @@ impl Waiters {
 /// A list, linked by index, in a vector that never shrinks: no allocation once it has had its
 /// greatest length.
 struct Line {
-    places: Vec<Place>,
+    slots: Vec<Slot>,
     first: usize,
     last: usize,
     vacant: usize,
 }
 
-struct Place {
+struct Slot {
     state: State,
     before: usize,
     after: usize,
@@ -122,7 +138,7 @@ enum State {
 impl Default for Line {
     fn default() -> Self {
         Self {
-            places: Vec::new(),
+            slots: Vec::new(),
             first: NONE,
             last: NONE,
             vacant: NONE,
@@ -133,20 +149,20 @@ impl Default for Line {
 impl Line {
     fn enter(&mut self, waker: TaskWaker) -> usize {
         if self.vacant == NONE {
-            self.places.push(Place {
+            self.slots.push(Slot {
                 state: State::Released,
                 before: NONE,
                 after: NONE,
             });
-            self.vacant = self.places.len() - 1;
+            self.vacant = self.slots.len() - 1;
         }
         let index = self.vacant;
-        let place = &mut self.places[index];
-        self.vacant = place.after;
-        place.state = State::Waiting(waker);
-        place.before = self.last;
-        place.after = NONE;
-        match self.places.get_mut(self.last) {
+        let slot = &mut self.slots[index];
+        self.vacant = slot.after;
+        slot.state = State::Waiting(waker);
+        slot.before = self.last;
+        slot.after = NONE;
+        match self.slots.get_mut(self.last) {
             Some(last) => last.after = index,
             None => self.first = index,
         }
@@ -155,17 +171,17 @@ impl Line {
     }
 
     fn is_waiting(&self, index: usize) -> bool {
-        matches!(self.places[index].state, State::Waiting(_))
+        matches!(self.slots[index].state, State::Waiting(_))
     }
 
     fn replace_waker(&mut self, index: usize, waker: TaskWaker) -> State {
-        mem::replace(&mut self.places[index].state, State::Waiting(waker))
+        mem::replace(&mut self.slots[index].state, State::Waiting(waker))
     }
 
     /// Takes the first one out of the line, and returns who wakes it.
     fn serve_first(&mut self, state: State) -> Option<TaskWaker> {
         let first = self.first;
-        let before = mem::replace(&mut self.places.get_mut(first)?.state, state);
+        let before = mem::replace(&mut self.slots.get_mut(first)?.state, state);
         self.unlink(first);
         match before {
             State::Waiting(waker) => Some(waker),
@@ -175,25 +191,74 @@ impl Line {
 
     /// Gives up a place, and returns what it was.
     fn leave(&mut self, index: usize) -> State {
-        let state = mem::replace(&mut self.places[index].state, State::Released);
+        let state = mem::replace(&mut self.slots[index].state, State::Released);
         if matches!(state, State::Waiting(_)) {
             self.unlink(index);
         }
-        self.places[index].after = self.vacant;
+        self.slots[index].after = self.vacant;
         self.vacant = index;
         state
     }
 
     fn unlink(&mut self, index: usize) {
-        let Place { before, after, .. } = self.places[index];
-        match self.places.get_mut(before) {
-            Some(place) => place.after = after,
+        let Slot { before, after, .. } = self.slots[index];
+        match self.slots.get_mut(before) {
+            Some(slot) => slot.after = after,
             None => self.first = after,
         }
-        match self.places.get_mut(after) {
-            Some(place) => place.before = before,
+        match self.slots.get_mut(after) {
+            Some(slot) => slot.before = before,
             None => self.last = before,
         }
+    }
+}
+
+/// A place in line, or none.
+///
+/// Who has one [gives it up](Self::leave) when dropped, and passes on what had been granted.
+pub(crate) struct Place {
+    index: usize,
+}
+
+impl Place {
+    /// Returns no place.
+    pub(crate) fn none() -> Self {
+        Self { index: NONE }
+    }
+
+    #[inline]
+    pub(crate) fn is_taken(&self) -> bool {
+        self.index != NONE
+    }
+
+    /// Waits in line, at the end of it to begin with; gives `true` once a turn is granted, `false`
+    /// once everybody is sent away. The place is given up then.
+    pub(crate) fn poll(
+        &mut self,
+        waiters: &Waiters,
+        cx: &Context<'_>,
+        describe: impl FnOnce() -> String,
+    ) -> Poll<bool> {
+        let line = &waiters.line;
+        if self.is_taken() {
+            if !line.borrow().is_waiting(self.index) {
+                return Poll::Ready(self.leave(waiters));
+            }
+            // Somebody else's waker is cloned by somebody else's code: before anything is borrowed.
+            let waker = TaskWaker::of(cx);
+            let replaced = line.borrow_mut().replace_waker(self.index, waker);
+            drop(replaced);
+        } else {
+            self.index = waiters.enter(TaskWaker::of(cx));
+        }
+        note(describe);
+        Poll::Pending
+    }
+
+    /// Gives up the place, if there is one, and returns whether a turn had been granted.
+    #[inline]
+    pub(crate) fn leave(&mut self, waiters: &Waiters) -> bool {
+        self.is_taken() && waiters.leave(mem::replace(&mut self.index, NONE))
     }
 }
 
@@ -203,45 +268,21 @@ pub(crate) struct Turn<'w, P: Fn(), D> {
     waiters: &'w Waiters,
     pass_on: P,
     describe: D,
-    place: Option<usize>,
-}
-
-impl<P: Fn(), D> Turn<'_, P, D> {
-    /// Gives up the place, if there is one, and returns whether the turn had been granted.
-    fn leave(&mut self) -> bool {
-        self.place
-            .take()
-            .is_some_and(|index| self.waiters.leave(index))
-    }
+    place: Place,
 }
 
 impl<P: Fn() + Unpin, D: Fn() -> String + Unpin> Future for Turn<'_, P, D> {
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let line = &self.waiters.line;
-        if self
-            .place
-            .is_some_and(|index| !line.borrow().is_waiting(index))
-        {
-            return Poll::Ready(self.leave());
-        }
-        // Somebody else's waker is cloned by somebody else's code: before anything is borrowed.
-        let waker = TaskWaker::of(cx);
-        if let Some(index) = self.place {
-            let replaced = line.borrow_mut().replace_waker(index, waker);
-            drop(replaced);
-        } else {
-            self.place = Some(self.waiters.enter(waker));
-        }
-        note(&self.describe);
-        Poll::Pending
+        let this = &mut *self;
+        this.place.poll(this.waiters, cx, &this.describe)
     }
 }
 
 impl<P: Fn(), D> Drop for Turn<'_, P, D> {
     fn drop(&mut self) {
-        if self.leave() {
+        if self.place.leave(self.waiters) {
             (self.pass_on)();
         }
     }

@@ -1,4 +1,4 @@
-//! A task in one allocation, and its waker: the only unsafe code above the system calls.
+//! A task in one allocation, and its wakers: the only unsafe code above the system calls.
 //!
 //! A cell is a header, which every task has, followed by a future, which stays where it is until
 //! it is dropped. A [`CellRef`] is a counted reference that knows nothing of the future's type;
@@ -10,38 +10,45 @@
 //! the task by its [`TaskId`] and sends that home through the inbox.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use super::label::Label;
-use super::waker::{TaskWaker, travelling};
+use super::travelling::Travelling;
 use super::{Task, TaskId};
 use crate::program::error::Error;
 use crate::program::runtime::Core;
+
+/// The task is in the ready queue, or will be as soon as it is no longer being polled.
+pub(super) const QUEUED: usize = 1;
+/// The future is being polled, or dropped.
+pub(super) const RUNNING: usize = 2;
+pub(super) const CANCELLED: usize = 4;
+pub(super) const ENDED: usize = 8;
+/// The task has a name, which its runtime keeps.
+pub(super) const NAMED: usize = 16;
+/// What a reference counts, above the flags. Each takes up memory: there is room for all of them.
+const REFERENCE: usize = 32;
 
 /// What every task has.
 pub(super) struct Header {
     pub(super) id: TaskId,
     pub(super) core: Rc<Core>,
-    pub(super) label: Label,
+    pub(super) origin: &'static Location<'static>,
     /// Who awaits the end of the task.
     pub(super) joiner: Cell<Option<TaskWaker>>,
-    /// The task is in the ready queue, or will be as soon as it is no longer being polled.
-    pub(super) is_queued: Cell<bool>,
-    pub(super) is_running: Cell<bool>,
-    pub(super) is_cancelled: Cell<bool>,
-    pub(super) has_ended: Cell<bool>,
+    /// The flags, and how many references there are.
+    state: Cell<usize>,
     /// The waker that may leave this thread, once somebody has asked for it.
-    travelling: OnceLock<Waker>,
-    references: Cell<usize>,
+    travelling: AtomicPtr<Travelling>,
     methods: &'static Methods,
 }
 
@@ -49,7 +56,8 @@ pub(super) struct Header {
 #[repr(C)]
 struct TaskCell<F: Future> {
     header: Header,
-    stage: RefCell<Stage<F>>,
+    /// Belongs to who has set [`RUNNING`].
+    stage: UnsafeCell<Stage<F>>,
 }
 
 /// How far a task has come.
@@ -82,33 +90,33 @@ impl CellRef {
     pub(super) fn allocate<F: Future + 'static>(
         id: TaskId,
         core: &Rc<Core>,
-        label: Label,
+        origin: &'static Location<'static>,
         future: F,
     ) -> (Self, OutcomeRef<F::Output>) {
         let header = Header {
             id,
             core: Rc::clone(core),
-            label,
+            origin,
             joiner: Cell::new(None),
-            is_queued: Cell::new(false),
-            is_running: Cell::new(false),
-            is_cancelled: Cell::new(false),
-            has_ended: Cell::new(false),
-            travelling: OnceLock::new(),
-            references: Cell::new(1),
+            state: Cell::new(2 * REFERENCE),
+            travelling: AtomicPtr::default(),
             methods: const { &TaskCell::<F>::METHODS },
         };
-        let stage = RefCell::new(Stage::Pending(future));
+        let stage = UnsafeCell::new(Stage::Pending(future));
         let cell = NonNull::from(Box::leak(Box::new(TaskCell { header, stage }))).cast();
-        let cell = Self {
-            cell,
-            _counted: PhantomData,
-        };
         let outcome = OutcomeRef {
-            cell: cell.clone(),
+            cell: Self::counted(cell),
             take: TaskCell::<F>::take,
         };
-        (cell, outcome)
+        (Self::counted(cell), outcome)
+    }
+
+    /// Makes a reference that has been counted already.
+    fn counted(cell: NonNull<Header>) -> Self {
+        Self {
+            cell,
+            _counted: PhantomData,
+        }
     }
 
     /// Polls the future, and returns whether that was the last time.
@@ -117,9 +125,9 @@ impl CellRef {
     #[inline]
     pub(super) fn poll(&self) -> bool {
         let poll = self.methods.poll;
-        if let Some(waker) = self.travelling.get() {
+        if let Some(waker) = self.known_travelling() {
             // SAFETY: the cell is alive and of its methods' type.
-            return unsafe { poll(self.cell, &mut Context::from_waker(waker)) };
+            return unsafe { poll(self.cell, &mut Context::from_waker(&waker)) };
         }
         let address = self.cell.as_ptr().cast_const().cast();
         // SAFETY: what the table's functions want is a living cell. The waker does not outlive
@@ -150,21 +158,17 @@ impl Deref for CellRef {
 impl Clone for CellRef {
     #[inline]
     fn clone(&self) -> Self {
-        // Each reference takes up memory, so that they can't be more than there are numbers.
-        self.references.set(self.references.get().wrapping_add(1));
-        Self {
-            cell: self.cell,
-            _counted: PhantomData,
-        }
+        self.count_reference();
+        Self::counted(self.cell)
     }
 }
 
 impl Drop for CellRef {
     #[inline]
     fn drop(&mut self) {
-        let others = self.references.get() - 1;
-        self.references.set(others);
-        if others == 0 {
+        let state = self.state.get() - REFERENCE;
+        self.state.set(state);
+        if state < REFERENCE {
             let free = self.methods.free;
             // SAFETY: the cell is alive and of its methods' type, and this was the last reference.
             unsafe { free(self.cell) }
@@ -208,7 +212,7 @@ impl<F: Future> TaskCell<F> {
     unsafe fn poll(cell: NonNull<Header>, cx: &mut Context<'_>) -> bool {
         // SAFETY: the caller says so.
         let this = unsafe { cell.cast::<Self>().as_ref() };
-        let mut stage = this.stage.borrow_mut();
+        let mut stage = StageMut::of(this).expect("a task is not polled within its own poll");
         let Stage::Pending(future) = &mut *stage else {
             return true;
         };
@@ -230,8 +234,9 @@ impl<F: Future> TaskCell<F> {
     unsafe fn abandon(cell: NonNull<Header>) {
         // SAFETY: the caller says so.
         let this = unsafe { cell.cast::<Self>().as_ref() };
-        let mut stage = this.stage.borrow_mut();
-        if matches!(*stage, Stage::Pending(_)) {
+        if let Some(mut stage) = StageMut::of(this)
+            && matches!(*stage, Stage::Pending(_))
+        {
             stage.settle(Stage::Cancelled);
         }
     }
@@ -242,14 +247,11 @@ impl<F: Future> TaskCell<F> {
     unsafe fn take(cell: NonNull<Header>) -> Result<F::Output, Error> {
         // SAFETY: the caller says so.
         let this = unsafe { cell.cast::<Self>().as_ref() };
-        let mut stage = this.stage.borrow_mut();
-        assert!(
-            !matches!(*stage, Stage::Pending(_)),
-            "only a task that has ended has an outcome"
-        );
+        let stage = StageMut::of(this).filter(|stage| !matches!(**stage, Stage::Pending(_)));
+        let mut stage = stage.expect("only a task that has ended has an outcome");
         match mem::replace(&mut *stage, Stage::Taken) {
             Stage::Finished(output) => Ok(output),
-            Stage::Panicked(payload) => Err(Error::Panicked(payload)),
+            Stage::Panicked(payload) => Err(Error::Panicked(this.header.panic(payload))),
             Stage::Cancelled => Err(Error::Cancelled),
             Stage::Pending(_) | Stage::Taken => panic!("a JoinHandle was polled after its end"),
         }
@@ -260,36 +262,125 @@ impl<F: Future> TaskCell<F> {
     /// `cell` is a living `TaskCell<F>` that nobody refers to any more.
     unsafe fn free(cell: NonNull<Header>) {
         // SAFETY: the caller says so, and `allocate` has got it from a box.
-        drop(unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) });
-    }
-}
-
-impl<F: Future> Stage<F> {
-    /// Goes on to a later stage, which drops the future or the result of this one.
-    #[inline]
-    fn settle(&mut self, next: Self) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| *self = next)) {
-            *self = Self::Panicked(payload);
+        let mut this = unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) };
+        if let Stage::Panicked(payload) = mem::replace(this.stage.get_mut(), Stage::Taken) {
+            let panic = this.header.panic(payload);
+            this.header.core.panicked_unheard(panic);
         }
     }
 }
 
+/// The stage of a cell, which nobody else has meanwhile.
+struct StageMut<'c, F: Future> {
+    cell: &'c TaskCell<F>,
+}
+
+impl<'c, F: Future> StageMut<'c, F> {
+    /// Borrows the stage, unless somebody has it already.
+    #[inline]
+    fn of(cell: &'c TaskCell<F>) -> Option<Self> {
+        let is_free = !cell.header.is(RUNNING);
+        cell.header.set(RUNNING);
+        is_free.then(|| Self { cell })
+    }
+
+    /// Goes on to a later stage, which drops the future or the result of this one.
+    #[inline]
+    fn settle(&mut self, next: Stage<F>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| **self = next)) {
+            **self = Stage::Panicked(payload);
+        }
+    }
+}
+
+impl<F: Future> Deref for StageMut<'_, F> {
+    type Target = Stage<F>;
+
+    #[inline]
+    fn deref(&self) -> &Stage<F> {
+        // SAFETY: there is only one `StageMut` of a cell at a time, as the flag says.
+        unsafe { &*self.cell.stage.get() }
+    }
+}
+
+impl<F: Future> std::ops::DerefMut for StageMut<'_, F> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Stage<F> {
+        // SAFETY: there is only one `StageMut` of a cell at a time, as the flag says.
+        unsafe { &mut *self.cell.stage.get() }
+    }
+}
+
+impl<F: Future> Drop for StageMut<'_, F> {
+    #[inline]
+    fn drop(&mut self) {
+        self.cell.header.clear(RUNNING);
+    }
+}
+
 impl Header {
+    #[inline]
+    pub(super) fn is(&self, flag: usize) -> bool {
+        self.state.get() & flag != 0
+    }
+
+    #[inline]
+    pub(super) fn set(&self, flag: usize) {
+        self.state.set(self.state.get() | flag);
+    }
+
+    #[inline]
+    pub(super) fn clear(&self, flag: usize) {
+        self.state.set(self.state.get() & !flag);
+    }
+
+    /// Counts a reference that is about to be made.
+    #[inline]
+    fn count_reference(&self) {
+        self.state.set(self.state.get().wrapping_add(REFERENCE));
+    }
+
     /// Returns whether `waker` wakes this task.
     #[inline]
     pub(super) fn is_woken_by(&self, waker: &Waker) -> bool {
-        let is_lent = ptr::eq(waker.vtable(), &raw const LENT);
-        (is_lent && ptr::eq(waker.data(), ptr::from_ref(self).cast()))
-            || self
-                .travelling
-                .get()
-                .is_some_and(|own| own.will_wake(waker))
+        self.known_travelling()
+            .is_some_and(|own| own.will_wake(waker))
     }
 
-    /// Returns the waker that may leave this thread; in any thread.
-    fn travelling(&self) -> &Waker {
-        self.travelling
-            .get_or_init(|| travelling(&self.core.inbox, self.id))
+    /// Returns the waker that may leave this thread, if there is one; in any thread.
+    #[inline]
+    fn known_travelling(&self) -> Option<ManuallyDrop<Waker>> {
+        // Acquire: pairs with the exchange in `travelling`, whose thread has made it.
+        let known = self.travelling.load(Ordering::Acquire);
+        (!known.is_null()).then(|| {
+            // SAFETY: it is from an `Arc`, whose count is left as it is.
+            ManuallyDrop::new(unsafe { Arc::from_raw(known.cast_const()) }.into())
+        })
+    }
+
+    /// Returns the waker that may leave this thread, made if need be; in any thread.
+    fn travelling(&self) -> ManuallyDrop<Waker> {
+        if let Some(known) = self.known_travelling() {
+            return known;
+        }
+        let made = Arc::into_raw(Arc::new(Travelling::new(&self.core.inbox, self.id)));
+        // AcqRel: hands on what has been made, or pairs with who has been quicker.
+        let outcome = self.travelling.compare_exchange(
+            ptr::null_mut(),
+            made.cast_mut(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        let waker = match outcome {
+            Ok(_) => made,
+            Err(quicker) => {
+                // SAFETY: it has just been made, and nobody else has it.
+                drop(unsafe { Arc::from_raw(made) });
+                quicker.cast_const()
+            }
+        };
+        // SAFETY: it is from an `Arc`, whose count is left as it is.
+        ManuallyDrop::new(unsafe { Arc::from_raw(waker) }.into())
     }
 
     /// Wakes the task; in any thread.
@@ -297,9 +388,9 @@ impl Header {
     fn wake_from_anywhere(&self) {
         if !Core::is_current(&self.core) {
             self.travelling().wake_by_ref();
-        } else if self.is_running.get() {
+        } else if self.is(RUNNING) {
             // It is queued when it has been polled; no need to look it up.
-            self.is_queued.set(true);
+            self.set(QUEUED);
         } else {
             self.core
                 .tasks
@@ -310,10 +401,23 @@ impl Header {
     }
 }
 
+impl Drop for Header {
+    fn drop(&mut self) {
+        let known = *self.travelling.get_mut();
+        if !known.is_null() {
+            // SAFETY: it is from an `Arc`, and this is the reference that the header has had.
+            drop(unsafe { Arc::from_raw(known.cast_const()) });
+        }
+        if self.is(NAMED) {
+            self.core.tasks.forget_name(self.id);
+        }
+    }
+}
+
 /// How to use the waker that a task lends out while it is polled: its data is the cell's address.
 ///
 /// A lent waker may be shown to other threads, as long as the task is being polled. What these
-/// touch of the header and the runtime is never changed, or is a `OnceLock`.
+/// touch of the header and the runtime is never changed, or is atomic.
 static LENT: RawWakerVTable = RawWakerVTable::new(keep, wake_lent, wake_lent, give_back);
 
 /// Makes a waker that may be kept.
@@ -324,7 +428,7 @@ static LENT: RawWakerVTable = RawWakerVTable::new(keep, wake_lent, wake_lent, gi
 unsafe fn keep(address: *const ()) -> RawWaker {
     // SAFETY: the caller says so, and a cell begins with its header.
     let header = unsafe { &*address.cast::<Header>() };
-    let waker = ManuallyDrop::new(header.travelling().clone());
+    let waker = ManuallyDrop::new((*header.travelling()).clone());
     RawWaker::new(waker.data(), waker.vtable())
 }
 
@@ -341,3 +445,95 @@ unsafe fn wake_lent(address: *const ()) {
 
 /// Gives the waker back, which owns nothing.
 fn give_back(_address: *const ()) {}
+
+/// What a future leaves where it wants to be woken from, within the thread.
+///
+/// Nearly always that is the task itself, which costs neither an allocation nor an atomic
+/// operation, as a clone of its [`Waker`] would. It is a waker where somebody polls with one of
+/// their own making, to know which of several futures can go on. Both fit into one word.
+pub(crate) struct TaskWaker {
+    /// The address of a cell, of which this is a counted reference; or, if it is odd, one more
+    /// than that of a waker in a box.
+    address: NonNull<()>,
+    _counted: PhantomData<Rc<Header>>,
+}
+
+impl TaskWaker {
+    /// Returns who wakes what polls with `cx`.
+    #[inline]
+    pub(crate) fn of(cx: &Context<'_>) -> Self {
+        let waker = cx.waker();
+        if ptr::eq(waker.vtable(), &raw const LENT) {
+            // SAFETY: a lent waker's data is the address of a living cell.
+            let header = unsafe { &*waker.data().cast::<Header>() };
+            if Core::is_current(&header.core)
+                && let Some(address) = NonNull::new(waker.data().cast_mut())
+            {
+                header.count_reference();
+                return Self::new(address);
+            }
+        }
+        Self::travelled(waker)
+    }
+
+    /// As [`of`](Self::of), for a waker that has been cloned.
+    #[cold]
+    fn travelled(waker: &Waker) -> Self {
+        let running = Core::try_current().and_then(|core| core.running_task());
+        if let Some(task) = running.filter(|task| task.is_woken_by(waker)) {
+            return task.into();
+        }
+        let waker = NonNull::from(Box::leak(Box::new(waker.clone())));
+        Self::new(waker.cast::<()>().map_addr(|address| address | 1))
+    }
+
+    fn new(address: NonNull<()>) -> Self {
+        Self {
+            address,
+            _counted: PhantomData,
+        }
+    }
+
+    /// Wakes. If that is somebody else's waker, it may run anything.
+    #[inline]
+    pub(crate) fn wake(self) {
+        match self.into_parts() {
+            Ok(task) => task.wake(),
+            Err(waker) => waker.wake(),
+        }
+    }
+
+    /// Returns the task, or else the waker.
+    #[inline]
+    fn into_parts(self) -> Result<Task, Box<Waker>> {
+        let this = ManuallyDrop::new(self);
+        match boxed(this.address) {
+            None => Ok(Task(CellRef::counted(this.address.cast()))),
+            // SAFETY: the address is that of a waker in a box, which nobody else will drop.
+            Some(address) => Err(unsafe { Box::from_raw(address.as_ptr()) }),
+        }
+    }
+}
+
+impl From<Task> for TaskWaker {
+    fn from(task: Task) -> Self {
+        Self::new(ManuallyDrop::new(task).0.cell.cast())
+    }
+}
+
+impl Drop for TaskWaker {
+    #[inline]
+    fn drop(&mut self) {
+        drop(Self::new(self.address).into_parts());
+    }
+}
+
+/// Returns the address of a waker in a box, if it is that of one.
+#[inline]
+fn boxed(address: NonNull<()>) -> Option<NonNull<Waker>> {
+    let is_odd = address.addr().get() & 1 == 1;
+    is_odd.then(|| {
+        let even = address.as_ptr().map_addr(|address| address & !1);
+        NonNull::new(even.cast()).expect("an odd address is not 1, where nothing can be")
+    })
+}

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::cell::OutcomeRef;
-use super::waker::TaskWaker;
+use super::cell::{ENDED, OutcomeRef};
+use super::{Task, TaskId, TaskWaker};
 use crate::program::deadlock::note;
 use crate::program::error::Error;
 
@@ -39,14 +40,14 @@ impl<T> JoinHandle<T> {
 
     /// Gives the task a name, which is used in reports.
     #[must_use = "dropping the handle lets the task go on by itself"]
-    pub fn named(self, name: impl Into<Box<str>>) -> Self {
-        self.task.label.set(name.into());
+    pub fn named(self, name: impl Into<Rc<str>>) -> Self {
+        self.task.set_name(name.into());
         self
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
     pub fn name(&self) -> String {
-        self.task.label.to_string()
+        self.task.to_string()
     }
 
     /// Has the task end without being polled again, and returns whether it had not ended yet.
@@ -67,8 +68,16 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn cancel(&self) -> bool {
-        let task = self.task.core.tasks.get(self.task.id);
-        task.map(super::Task::cancel).is_some()
+        self.task().cancel()
+    }
+
+    /// Returns the task without what it comes to, which can be shared.
+    pub fn task(&self) -> Task {
+        Task((*self.task).clone())
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.task.id
     }
 
     /// Takes what the task has come to, when it has ended.
@@ -78,7 +87,7 @@ impl<T> JoinHandle<T> {
 
     /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        self.task.has_ended.get()
+        self.task.is(ENDED)
     }
 }
 
@@ -91,7 +100,7 @@ impl<T> Future for JoinHandle<T> {
         }
         let replaced = self.task.joiner.replace(Some(TaskWaker::of(cx)));
         drop(replaced);
-        note(|| format!("the end of {}", self.task.label));
+        note(|| format!("the end of {}", **self.task));
         Poll::Pending
     }
 }

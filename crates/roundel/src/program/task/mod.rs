@@ -6,26 +6,42 @@
 )]
 mod cell;
 mod join_handle;
-mod label;
 mod tasks;
-mod waker;
+mod travelling;
 
+pub(crate) use cell::TaskWaker;
 pub use join_handle::JoinHandle;
 pub(crate) use tasks::{TaskId, Tasks};
-pub(crate) use waker::TaskWaker;
 
+use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
+use super::panic::Panic;
 use super::runtime::{Core, Entry};
-use cell::CellRef;
-use label::Label;
+use cell::{CANCELLED, CellRef, ENDED, Header, NAMED, QUEUED, RUNNING};
 
-/// A future that the runtime polls whenever it is woken, until it is ready.
+/// A future that its runtime polls whenever it is woken, until it is ready.
+///
+/// What it comes to is the [`JoinHandle`]'s to tell. This is what is left without that: who it is,
+/// and a way to cancel it. [`current_task`](crate::current_task) and [`JoinHandle::task`] give one.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{current_task, spawn_named};
+///
+/// roundel::run(async {
+///     let name = spawn_named("worker", async { current_task().map(|task| task.name()) });
+///     assert_eq!(name.await.unwrap().unwrap(), "worker");
+/// });
+/// ```
+///
+/// Source: `asyncio.Task`.
 #[derive(Clone)]
-pub(crate) struct Task(CellRef);
+pub struct Task(CellRef);
 
 impl Task {
     /// Makes a task of a future and adds it to those of its runtime. It has yet to be woken.
@@ -38,69 +54,87 @@ impl Task {
         F: Future + 'static,
     {
         core.tasks.add(|id| {
-            let (cell, outcome) = CellRef::allocate(id, core, Label::new(origin), future);
+            let (cell, outcome) = CellRef::allocate(id, core, origin, future);
             (Self(cell), JoinHandle::new(outcome))
         })
+    }
+
+    /// Returns the task's name or, if it has none, where it was spawned.
+    pub fn name(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// Has the task end without being polled again, and returns whether it had not ended yet.
+    ///
+    /// As [`JoinHandle::cancel`].
+    pub fn cancel(&self) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        self.0.set(CANCELLED);
+        self.clone().wake();
+        true
+    }
+
+    /// Returns whether the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.has_ended()
     }
 
     /// Puts the task at the back of the ready queue, unless it is there or has ended.
     #[inline]
     pub(crate) fn wake(self) {
         let header = &self.0;
-        if header.has_ended.get() || header.is_queued.replace(true) || header.is_running.get() {
+        if header.is(ENDED | QUEUED) {
             return;
         }
-        let core = Rc::clone(&header.core);
-        core.dispatcher.push(Entry::Step(self));
-    }
-
-    /// Has the task dropped instead of polled when its turn comes.
-    pub(crate) fn cancel(self) {
-        self.0.is_cancelled.set(true);
-        self.wake();
+        header.set(QUEUED);
+        if !header.is(RUNNING) {
+            let core = Rc::clone(&header.core);
+            core.dispatcher.push(Entry::Step(self));
+        }
     }
 
     /// Polls the future of a task whose turn has come.
     #[inline]
     pub(crate) fn step(self, core: &Core) {
         let header = &self.0;
-        header.is_queued.set(false);
-        if header.has_ended.get() {
-            return;
-        }
-        if header.is_cancelled.get() {
+        header.clear(QUEUED);
+        if header.is(ENDED | CANCELLED) {
             return self.abandon();
         }
-        header.is_running.set(true);
         core.running.set(Some(header.id));
         let has_ended = self.0.poll();
         core.running.set(None);
-        header.is_running.set(false);
         if has_ended {
             self.end();
-        } else if header.is_cancelled.get() || header.is_queued.get() {
-            header.is_queued.set(true);
+        } else if header.is(CANCELLED | QUEUED) {
+            header.set(QUEUED);
             core.dispatcher.push(Entry::Step(self));
         }
     }
 
     /// Steps a task that another thread has woken, unless it has a turn of its own already.
     pub(crate) fn step_if_idle(self, core: &Core) {
-        if !self.0.is_queued.get() {
+        if !self.0.is(QUEUED) {
             self.step(core);
         }
     }
 
-    /// Drops the future, and ends the task.
+    /// Drops the future, and ends the task. One that is being polled ends afterwards.
     pub(crate) fn abandon(self) {
-        self.0.abandon();
-        self.end();
+        if self.0.is(RUNNING) {
+            self.0.set(CANCELLED);
+        } else if !self.has_ended() {
+            self.0.abandon();
+            self.end();
+        }
     }
 
     /// Tells whoever awaits the task that it has ended.
     fn end(self) {
         let header = &self.0;
-        header.has_ended.set(true);
+        header.set(ENDED);
         drop(header.core.tasks.remove(header.id));
         if let Some(joiner) = header.joiner.take() {
             joiner.wake();
@@ -109,7 +143,7 @@ impl Task {
 
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
-        self.0.has_ended.get()
+        self.0.is(ENDED)
     }
 
     #[inline]
@@ -118,8 +152,48 @@ impl Task {
     }
 }
 
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(&raw const *self.0, &raw const *other.0)
+    }
+}
+
+impl Eq for Task {}
+
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.label.fmt(f)
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task")
+            .field("name", &self.name())
+            .field("finished", &self.has_ended())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Header {
+    /// Gives the task a name.
+    fn set_name(&self, name: Rc<str>) {
+        self.set(NAMED);
+        self.core.tasks.set_name(self.id, name);
+    }
+
+    /// Says of which task a panic has been.
+    fn panic(&self, payload: Box<dyn Any + Send>) -> Panic {
+        Panic::new(self.to_string(), payload)
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.is(NAMED).then(|| self.core.tasks.name(self.id));
+        match name.flatten() {
+            Some(name) => f.write_str(&name),
+            None => write!(f, "the task spawned at {}", self.origin),
+        }
     }
 }

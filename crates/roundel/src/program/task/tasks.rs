@@ -1,6 +1,8 @@
 //! The list of tasks that have not ended.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::Task;
 
@@ -9,7 +11,7 @@ use super::Task;
 /// The lower half is the task's place in the list, the upper half tells how many tasks have had
 /// that place before. After 2³² of them an old name may wake a new task, which does no harm: that
 /// it can be woken for nothing is part of a future's contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TaskId(u64);
 
 impl TaskId {
@@ -19,8 +21,13 @@ impl TaskId {
 
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "it is the lower half")]
-    fn index(self) -> u32 {
+    fn lower(self) -> u32 {
         self.0 as u32
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        self.lower() as usize
     }
 
     #[inline]
@@ -29,73 +36,84 @@ impl TaskId {
     }
 }
 
-/// Every task that has not ended, by its name.
+/// Every task that has not ended, and the names of those that have one.
 #[derive(Default)]
 pub(crate) struct Tasks {
     list: RefCell<List>,
+    /// Kept here, as few have one, until the last reference to the task is gone.
+    names: RefCell<HashMap<TaskId, Rc<str>>>,
 }
 
+/// The tasks by their place, and how many have had that place before: side by side rather than in
+/// one vector, where each place would be padded to a third more.
 #[derive(Default)]
 struct List {
-    slots: Vec<Slot>,
+    tasks: Vec<Option<Task>>,
+    generations: Vec<u32>,
     vacant: Vec<u32>,
-}
-
-#[derive(Default)]
-struct Slot {
-    generation: u32,
-    task: Option<Task>,
 }
 
 impl Tasks {
     /// Adds the task that `make` makes, and returns what else it makes.
+    #[inline]
     pub(super) fn add<T>(&self, make: impl FnOnce(TaskId) -> (Task, T)) -> (Task, T) {
         let id = self.list.borrow_mut().reserve();
         let (task, rest) = make(id);
-        self.list.borrow_mut().slots[id.index() as usize].task = Some(task.clone());
+        self.list.borrow_mut().tasks[id.index()] = Some(task.clone());
         (task, rest)
     }
 
     #[inline]
     pub(crate) fn get(&self, id: TaskId) -> Option<Task> {
-        self.list.borrow_mut().find(id)?.task.clone()
+        self.list.borrow_mut().find(id)?.clone()
     }
 
     /// Takes a task off the list. The caller drops it, as that may run anybody's code.
+    #[inline]
     pub(super) fn remove(&self, id: TaskId) -> Option<Task> {
         let mut list = self.list.borrow_mut();
-        let slot = list.find(id)?;
-        let task = slot.task.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
-        list.vacant.push(id.index());
+        let task = list.find(id)?.take()?;
+        list.vacate(id);
         Some(task)
     }
 
     /// Returns all tasks.
     pub(crate) fn all(&self) -> Vec<Task> {
-        self.list
-            .borrow()
-            .slots
-            .iter()
-            .filter_map(|slot| slot.task.clone())
-            .collect()
+        self.list.borrow().tasks.iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn set_name(&self, id: TaskId, name: Rc<str>) {
+        self.names.borrow_mut().insert(id, name);
+    }
+
+    pub(super) fn forget_name(&self, id: TaskId) {
+        self.names.borrow_mut().remove(&id);
+    }
+
+    pub(super) fn name(&self, id: TaskId) -> Option<Rc<str>> {
+        self.names.borrow().get(&id).cloned()
     }
 }
 
 impl List {
     fn reserve(&mut self) -> TaskId {
         let index = self.vacant.pop().unwrap_or_else(|| {
-            let index = u32::try_from(self.slots.len());
-            self.slots.push(Slot::default());
+            let index = u32::try_from(self.tasks.len());
+            self.tasks.push(None);
+            self.generations.push(0);
             index.expect("more tasks than fit into memory")
         });
-        let slot = &mut self.slots[index as usize];
-        TaskId::new(index, slot.generation)
+        TaskId::new(index, self.generations[index as usize])
+    }
+
+    fn vacate(&mut self, id: TaskId) {
+        self.generations[id.index()] = id.generation().wrapping_add(1);
+        self.vacant.push(id.lower());
     }
 
     #[inline]
-    fn find(&mut self, id: TaskId) -> Option<&mut Slot> {
-        let slot = &mut self.slots[id.index() as usize];
-        (slot.generation == id.generation()).then_some(slot)
+    fn find(&mut self, id: TaskId) -> Option<&mut Option<Task>> {
+        let generation = *self.generations.get(id.index())?;
+        (generation == id.generation()).then(|| &mut self.tasks[id.index()])
     }
 }

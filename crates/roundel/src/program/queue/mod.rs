@@ -1,9 +1,21 @@
-//! A queue between tasks, which can also wait until all that was in it is done.
+//! Queues between tasks, which can also wait until all that was in them is done.
+//!
+//! [`Queue`], [`LifoQueue`] and [`PriorityQueue`] are at the crate's root, too; here is what they
+//! give and are made of.
+
+mod ends;
+mod kinds;
+mod store;
+
+pub use ends::{Get, Inlet, Items, Put};
+pub use kinds::{LifoQueue, PriorityQueue};
+pub use store::{Fifo, Lifo, Priority, Store};
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
+use std::rc::Rc;
 
 use super::error::Error;
 use super::waiters::Waiters;
@@ -12,6 +24,10 @@ use super::waiters::Waiters;
 ///
 /// Tasks share it by reference, usually in an [`Rc`](std::rc::Rc). Getters are served first come,
 /// first served, and so are putters: an item or a room that a task has been woken for is its own.
+///
+/// [`LifoQueue`] and [`PriorityQueue`] are queues in another order. To other parts of the async
+/// world a queue has two ends: [`items`](Self::items) is a [`Stream`](futures_core::Stream), and
+/// [`inlet`](Self::inlet) a [`Sink`](futures_sink::Sink), by which a producer sets the pace.
 ///
 /// # Examples
 ///
@@ -40,8 +56,8 @@ use super::waiters::Waiters;
 /// ```
 ///
 /// Source: `asyncio.Queue` (3.13).
-pub struct Queue<T> {
-    items: RefCell<VecDeque<T>>,
+pub struct Queue<T, S = Fifo<T>> {
+    items: RefCell<S>,
     limit: usize,
     /// How many items have been put for which nobody has said that they are done.
     unfinished: Cell<usize>,
@@ -52,6 +68,7 @@ pub struct Queue<T> {
     putters: Waiters,
     joiners: Waiters,
     origin: &'static Location<'static>,
+    _item: PhantomData<T>,
 }
 
 impl<T> Queue<T> {
@@ -68,6 +85,14 @@ impl<T> Queue<T> {
     /// Panics if `limit` is 0. Differs: to asyncio this is no limit.
     #[track_caller]
     pub fn bounded(limit: usize) -> Self {
+        Self::of(limit)
+    }
+}
+
+impl<T, S: Store<T>> Queue<T, S> {
+    /// Makes a queue of any kind.
+    #[track_caller]
+    fn of(limit: usize) -> Self {
         assert!(limit > 0, "a queue must have room for an item");
         Self {
             items: RefCell::default(),
@@ -78,10 +103,11 @@ impl<T> Queue<T> {
             putters: Waiters::default(),
             joiners: Waiters::default(),
             origin: Location::caller(),
+            _item: PhantomData,
         }
     }
 
-    /// Puts an item at the back, waiting until there is room.
+    /// Puts an item into the queue, waiting until there is room.
     ///
     /// # Errors
     ///
@@ -91,23 +117,12 @@ impl<T> Queue<T> {
     ///
     /// The item is either in the queue or dropped with the future, and room is never lost: a
     /// cancelled putter passes its turn on.
-    pub async fn put(&self, item: T) -> Result<(), Refused<T>> {
-        if !self.is_shut_down() && self.is_full() {
-            self.putters
-                .turn(|| self.grant_room(), || self.describe("put"))
-                .await;
-        }
-        if self.is_shut_down() {
-            return Err(Refused {
-                item,
-                error: Error::QueueShutDown,
-            });
-        }
-        self.add(item);
-        Ok(())
+    #[inline]
+    pub fn put(&self, item: T) -> Put<'_, T, S> {
+        Put::new(self, item)
     }
 
-    /// Puts an item at the back, if there is room.
+    /// Puts an item into the queue, if there is room.
     ///
     /// # Errors
     ///
@@ -140,15 +155,9 @@ impl<T> Queue<T> {
     /// # Cancel safety
     ///
     /// No item is lost: a cancelled getter passes its turn on.
-    pub async fn get(&self) -> Result<T, Error> {
-        if !self.is_empty() {
-            return self.take_unpromised();
-        }
-        let describe = || self.describe("get");
-        if self.is_shut_down() || !self.getters.turn(|| self.grant_item(), describe).await {
-            return Err(Error::QueueShutDown);
-        }
-        self.take(0)
+    #[inline]
+    pub fn get(&self) -> Get<'_, T, S> {
+        Get::new(self)
     }
 
     /// Removes and returns the next item, if there is one.
@@ -201,13 +210,83 @@ impl<T> Queue<T> {
 
     /// Lets nobody put or get any more, and returns what has been left, which counts as done.
     #[doc(alias = "shutdown")]
-    pub fn shutdown_now(&self) -> VecDeque<T> {
+    pub fn shutdown_now(&self) -> Vec<T> {
         let items = self.items.take();
         self.unfinished
-            .set(self.unfinished.get().saturating_sub(items.len()));
+            .set(self.unfinished.get().saturating_sub(items.count()));
         self.shutdown();
         self.finish();
-        items
+        items.into_vec()
+    }
+
+    /// Returns the items as a stream, which takes each out of the queue and ends when the queue is
+    /// shut down and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// No item is lost with a stream that is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::StreamExt;
+    /// use roundel::Queue;
+    ///
+    /// roundel::run(async {
+    ///     let queue = Queue::unbounded();
+    ///     (1..=3).for_each(|number| queue.try_put(number).unwrap());
+    ///     queue.shutdown();
+    ///     assert_eq!(queue.items().collect::<Vec<_>>().await, [1, 2, 3]);
+    /// });
+    /// ```
+    pub fn items(&self) -> Items<'_, T, S> {
+        Items::new(self.into())
+    }
+
+    /// As [`items`](Self::items), with the queue in it.
+    pub fn into_items(self: Rc<Self>) -> Items<'static, T, S>
+    where
+        T: 'static,
+        S: 'static,
+    {
+        Items::new(self.into())
+    }
+
+    /// Returns the side where items are pushed in: a sink that is ready when there is room, and
+    /// shuts the queue down when it is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use futures_util::{SinkExt, StreamExt, stream};
+    /// use roundel::{Error, Queue, gather};
+    ///
+    /// roundel::run(async {
+    ///     let queue = Rc::new(Queue::bounded(1));
+    ///     let mut inlet = Rc::clone(&queue).into_inlet();
+    ///     let push = async move {
+    ///         inlet.send_all(&mut stream::iter(1..=3).map(Ok)).await?;
+    ///         inlet.close().await
+    ///     };
+    ///     let pull = async move { queue.items().collect::<Vec<_>>().await };
+    ///     let (pushed, pulled) = gather!(push, pull).await;
+    ///     assert_eq!(pulled, [1, 2, 3]);
+    ///     pushed
+    /// })?;
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
+    pub fn inlet(&self) -> Inlet<'_, T, S> {
+        Inlet::new(self.into())
+    }
+
+    /// As [`inlet`](Self::inlet), with the queue in it.
+    pub fn into_inlet(self: Rc<Self>) -> Inlet<'static, T, S>
+    where
+        T: 'static,
+        S: 'static,
+    {
+        Inlet::new(self.into())
     }
 
     /// Returns whether the queue has been shut down.
@@ -223,7 +302,7 @@ impl<T> Queue<T> {
     pub fn len(&self) -> usize {
         self.items
             .borrow()
-            .len()
+            .count()
             .saturating_sub(self.getters.granted())
     }
 
@@ -243,34 +322,39 @@ impl<T> Queue<T> {
         self.limit
     }
 
+    #[inline]
     fn add(&self, item: T) {
-        self.items.borrow_mut().push_back(item);
+        self.items.borrow_mut().push(item);
         self.unfinished.set(self.unfinished.get() + 1);
         self.grant_item();
     }
 
     /// Takes the first item that is not promised to anybody.
+    #[inline]
     fn take_unpromised(&self) -> Result<T, Error> {
         self.take(self.getters.granted())
     }
 
     /// Takes an item. There is one, unless the queue has been emptied by shutting it down.
-    fn take(&self, index: usize) -> Result<T, Error> {
-        let item = self.items.borrow_mut().remove(index);
+    #[inline]
+    fn take(&self, promised: usize) -> Result<T, Error> {
+        let item = self.items.borrow_mut().take(promised);
         self.grant_room();
         item.ok_or(Error::QueueShutDown)
     }
 
     /// Promises an item to the first getter, if there is one that is promised to nobody.
+    #[inline]
     fn grant_item(&self) {
-        if !self.is_empty() {
+        if self.getters.has_waiting() && !self.is_empty() {
             self.getters.grant_first();
         }
     }
 
     /// Promises room to the first putter, if there is some that is promised to nobody.
+    #[inline]
     fn grant_room(&self) {
-        if !self.is_full() {
+        if self.putters.has_waiting() && !self.is_full() {
             self.putters.grant_first();
         }
     }
@@ -286,13 +370,13 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Queue<T> {
+impl<T, S: fmt::Debug> fmt::Debug for Queue<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue")
             .field("items", &self.items.borrow())
             .field("limit", &self.limit)
             .field("unfinished", &self.unfinished.get())
-            .field("is_shut_down", &self.is_shut_down())
+            .field("is_shut_down", &self.is_shut_down.get())
             .finish_non_exhaustive()
     }
 }

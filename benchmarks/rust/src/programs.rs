@@ -1,0 +1,117 @@
+//! The programs that every runtime runs. Each gets the runtime as a value, by which it is inferred.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::runtimes::Runtime;
+
+/// Runs `program`, which does `count` operations, and returns how long that took.
+pub fn measure<R: Runtime, F>(count: u32, program: impl Fn(R, u32) -> F) -> Duration
+where
+    F: Future<Output = ()> + 'static,
+{
+    let program = program(R::default(), count);
+    R::run(async move {
+        let began = Instant::now();
+        program.await;
+        began.elapsed()
+    })
+}
+
+pub async fn yields<R: Runtime>(_: R, count: u32) {
+    for _ in 0..count {
+        R::yield_now().await;
+    }
+}
+
+pub async fn yields_of<R: Runtime, const TASKS: u32>(_: R, count: u32) {
+    R::gather((0..TASKS).map(|_| yields(R::default(), count / TASKS))).await;
+}
+
+pub async fn spawns<R: Runtime, const BATCH: u32>(_: R, count: u32) {
+    for _ in 0..count / BATCH {
+        let tasks: Vec<_> = (0..BATCH)
+            .map(|number| R::spawn(async move { number }))
+            .collect();
+        for task in tasks {
+            task.await;
+        }
+    }
+}
+
+pub async fn gathers<R: Runtime>(_: R, count: u32) {
+    R::gather((0..count).map(|number| async move { number })).await;
+}
+
+async fn passes_through<R: Runtime>(queue: R::Queue<u32>, count: u32) {
+    let other = queue.clone();
+    let producer = R::spawn(async move {
+        for number in 0..count {
+            R::put(&other, number).await;
+        }
+    });
+    let consumer = R::spawn(async move {
+        for number in 0..count {
+            assert_eq!(R::get(&queue).await, number);
+        }
+    });
+    producer.await;
+    consumer.await;
+}
+
+pub async fn bounded<R: Runtime, const LIMIT: usize>(_: R, count: u32) {
+    passes_through::<R>(R::queue(LIMIT), count).await;
+}
+
+pub async fn unbounded<R: Runtime>(_: R, count: u32) {
+    passes_through::<R>(R::queue(0), count).await;
+}
+
+pub async fn ping_pong<R: Runtime>(_: R, count: u32) {
+    let [ping, pong] = [Rc::new(R::Event::default()), Rc::new(R::Event::default())];
+    let player = |mine: Rc<R::Event>, theirs: Rc<R::Event>| async move {
+        for _ in 0..count / 2 {
+            R::wait(&mine).await;
+            R::set(&theirs);
+        }
+    };
+    R::set(&ping);
+    let first = R::spawn(player(Rc::clone(&ping), Rc::clone(&pong)));
+    let second = R::spawn(player(pong, ping));
+    first.await;
+    second.await;
+}
+
+pub async fn contends<R: Runtime>(_: R, count: u32) {
+    let lock = Rc::new(R::Lock::default());
+    R::gather((0..10).map(|_| {
+        let lock = Rc::clone(&lock);
+        async move {
+            for _ in 0..count / 10 {
+                R::add_one(&lock).await;
+            }
+        }
+    }))
+    .await;
+}
+
+pub async fn timeouts_ready<R: Runtime>(_: R, count: u32) {
+    for number in 0..count {
+        assert!(R::timeout(Duration::from_secs(9), async { number }).await);
+    }
+}
+
+pub async fn timeouts_pending<R: Runtime>(_: R, count: u32) {
+    for _ in 0..count {
+        assert!(R::timeout(Duration::from_secs(9), R::yield_now()).await);
+    }
+}
+
+pub async fn sleeps<R: Runtime>(_: R, count: u32) {
+    R::gather((0..count).map(|number| {
+        // Different times, in no particular order.
+        let nanoseconds = u64::from(number.wrapping_mul(2_654_435_769) >> 8);
+        async move { R::sleep(Duration::from_nanos(nanoseconds)).await }
+    }))
+    .await;
+}

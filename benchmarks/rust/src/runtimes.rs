@@ -1,0 +1,333 @@
+//! The runtimes, behind one trait, each with primitives of its own.
+
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A runtime for one thread and what its programs wait on.
+pub trait Runtime: Default + 'static {
+    type Queue<T: 'static>: Clone + 'static;
+    type Event: Default + 'static;
+    type Lock: Default + 'static;
+
+    fn run<F: Future + 'static>(program: F) -> F::Output;
+    fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static;
+    fn yield_now() -> impl Future<Output = ()>;
+    fn sleep(duration: Duration) -> impl Future<Output = ()>;
+    /// Gives whether `future` has been in time.
+    fn timeout<F: Future>(duration: Duration, future: F) -> impl Future<Output = bool>;
+    /// Runs the futures side by side, and gives all that they come to.
+    fn gather<F: Future + 'static>(
+        futures: impl Iterator<Item = F>,
+    ) -> impl Future<Output = Vec<F::Output>> {
+        let tasks: Vec<_> = futures.map(Self::spawn).collect();
+        async {
+            let mut results = Vec::with_capacity(tasks.len());
+            for task in tasks {
+                results.push(task.await);
+            }
+            results
+        }
+    }
+
+    /// A queue for at most `limit` items; without a limit if that is 0.
+    fn queue<T: 'static>(limit: usize) -> Self::Queue<T>;
+    fn put<T: 'static>(queue: &Self::Queue<T>, item: T) -> impl Future<Output = ()>;
+    fn get<T: 'static>(queue: &Self::Queue<T>) -> impl Future<Output = T>;
+
+    /// Lets whoever waits for the event, or will do so next, go on once.
+    fn set(event: &Self::Event);
+    fn wait(event: &Self::Event) -> impl Future<Output = ()>;
+
+    /// Adds one to the value under the lock and yields while holding it.
+    fn add_one(lock: &Self::Lock) -> impl Future<Output = ()>;
+}
+
+#[derive(Default)]
+pub struct Roundel;
+
+impl Runtime for Roundel {
+    type Queue<T: 'static> = Rc<roundel::Queue<T>>;
+    type Event = roundel::Event;
+    type Lock = roundel::Lock<u64>;
+
+    fn run<F: Future + 'static>(program: F) -> F::Output {
+        roundel::run(program)
+    }
+
+    fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
+        let task = roundel::spawn(future);
+        async { task.await.unwrap() }
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        roundel::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> {
+        roundel::sleep(duration)
+    }
+
+    async fn timeout<F: Future>(duration: Duration, future: F) -> bool {
+        roundel::timeout(duration, future).await.is_ok()
+    }
+
+    fn gather<F: Future + 'static>(
+        futures: impl Iterator<Item = F>,
+    ) -> impl Future<Output = Vec<F::Output>> {
+        roundel::gather(futures)
+    }
+
+    fn queue<T: 'static>(limit: usize) -> Self::Queue<T> {
+        Rc::new(match limit {
+            0 => roundel::Queue::unbounded(),
+            limit => roundel::Queue::bounded(limit),
+        })
+    }
+
+    async fn put<T: 'static>(queue: &Self::Queue<T>, item: T) {
+        assert!(queue.put(item).await.is_ok());
+    }
+
+    async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
+        queue.get().await.unwrap()
+    }
+
+    fn set(event: &Self::Event) {
+        event.set();
+    }
+
+    async fn wait(event: &Self::Event) {
+        event.wait().await;
+        event.clear();
+    }
+
+    async fn add_one(lock: &Self::Lock) {
+        let mut value = lock.acquire().await;
+        roundel::yield_now().await;
+        *value += 1;
+    }
+}
+
+/// tokio's current-thread scheduler, in the form that takes futures which are not `Send`.
+#[derive(Default)]
+pub struct Tokio;
+
+/// tokio's `LocalSet` on its current-thread scheduler.
+#[derive(Default)]
+pub struct LocalSet;
+
+/// What both of tokio's have in common.
+macro_rules! tokio_primitives {
+    () => {
+        type Queue<T: 'static> = TokioQueue<T>;
+        type Event = tokio::sync::Notify;
+        type Lock = tokio::sync::Mutex<u64>;
+
+        fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
+            let task = tokio::task::spawn_local(future);
+            async { task.await.unwrap() }
+        }
+
+        fn yield_now() -> impl Future<Output = ()> {
+            tokio::task::yield_now()
+        }
+
+        fn sleep(duration: Duration) -> impl Future<Output = ()> {
+            tokio::time::sleep(duration)
+        }
+
+        async fn timeout<F: Future>(duration: Duration, future: F) -> bool {
+            tokio::time::timeout(duration, future).await.is_ok()
+        }
+
+        fn queue<T: 'static>(limit: usize) -> Self::Queue<T> {
+            TokioQueue::new(limit)
+        }
+
+        async fn put<T: 'static>(queue: &Self::Queue<T>, item: T) {
+            queue.put(item).await;
+        }
+
+        async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
+            queue.get().await
+        }
+
+        fn set(event: &Self::Event) {
+            event.notify_one();
+        }
+
+        async fn wait(event: &Self::Event) {
+            event.notified().await;
+        }
+
+        async fn add_one(lock: &Self::Lock) {
+            let mut value = lock.lock().await;
+            tokio::task::yield_now().await;
+            *value += 1;
+        }
+    };
+}
+
+impl Runtime for Tokio {
+    fn run<F: Future + 'static>(program: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
+        runtime.block_on(async { tokio::task::spawn_local(program).await.unwrap() })
+    }
+
+    tokio_primitives!();
+}
+
+impl Runtime for LocalSet {
+    fn run<F: Future + 'static>(program: F) -> F::Output {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            tokio::task::spawn_local(program).await.unwrap()
+        })
+    }
+
+    tokio_primitives!();
+}
+
+/// tokio's two channels, of one consumer each.
+pub enum TokioQueue<T> {
+    Bounded(
+        tokio::sync::mpsc::Sender<T>,
+        Rc<tokio::sync::Mutex<tokio::sync::mpsc::Receiver<T>>>,
+    ),
+    Unbounded(
+        tokio::sync::mpsc::UnboundedSender<T>,
+        Rc<tokio::sync::Mutex<tokio::sync::mpsc::UnboundedReceiver<T>>>,
+    ),
+}
+
+impl<T> TokioQueue<T> {
+    fn new(limit: usize) -> Self {
+        if limit == 0 {
+            let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+            Self::Unbounded(sender, Rc::new(tokio::sync::Mutex::new(receiver)))
+        } else {
+            let (sender, receiver) = tokio::sync::mpsc::channel(limit);
+            Self::Bounded(sender, Rc::new(tokio::sync::Mutex::new(receiver)))
+        }
+    }
+
+    async fn put(&self, item: T) {
+        let is_put = match self {
+            Self::Bounded(sender, _) => sender.send(item).await.is_ok(),
+            Self::Unbounded(sender, _) => sender.send(item).is_ok(),
+        };
+        assert!(is_put);
+    }
+
+    async fn get(&self) -> T {
+        match self {
+            Self::Bounded(_, receiver) => receiver.try_lock().unwrap().recv().await.unwrap(),
+            Self::Unbounded(_, receiver) => receiver.try_lock().unwrap().recv().await.unwrap(),
+        }
+    }
+}
+
+impl<T> Clone for TokioQueue<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Bounded(sender, receiver) => Self::Bounded(sender.clone(), Rc::clone(receiver)),
+            Self::Unbounded(sender, receiver) => {
+                Self::Unbounded(sender.clone(), Rc::clone(receiver))
+            }
+        }
+    }
+}
+
+/// smol's executor for one thread.
+#[derive(Default)]
+pub struct Smol;
+
+thread_local! {
+    static EXECUTOR: &'static smol::LocalExecutor<'static> =
+        Box::leak(Box::new(smol::LocalExecutor::new()));
+}
+
+/// A flag that lets one waiter go on.
+#[derive(Default)]
+pub struct SmolEvent {
+    is_set: std::cell::Cell<bool>,
+    event: event_listener::Event,
+}
+
+impl Runtime for Smol {
+    type Queue<T: 'static> = (async_channel::Sender<T>, async_channel::Receiver<T>);
+    type Event = SmolEvent;
+    type Lock = smol::lock::Mutex<u64>;
+
+    fn run<F: Future + 'static>(program: F) -> F::Output {
+        let executor = EXECUTOR.with(|executor| *executor);
+        smol::block_on(executor.run(executor.spawn(program)))
+    }
+
+    fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
+        EXECUTOR.with(|executor| executor.spawn(future))
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        smol::future::yield_now()
+    }
+
+    async fn sleep(duration: Duration) {
+        smol::Timer::after(duration).await;
+    }
+
+    async fn timeout<F: Future>(duration: Duration, future: F) -> bool {
+        let in_time = async {
+            future.await;
+            true
+        };
+        let too_late = async {
+            smol::Timer::after(duration).await;
+            false
+        };
+        smol::future::or(in_time, too_late).await
+    }
+
+    fn queue<T: 'static>(limit: usize) -> Self::Queue<T> {
+        match limit {
+            0 => async_channel::unbounded(),
+            limit => async_channel::bounded(limit),
+        }
+    }
+
+    async fn put<T: 'static>(queue: &Self::Queue<T>, item: T) {
+        assert!(queue.0.send(item).await.is_ok());
+    }
+
+    async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
+        queue.1.recv().await.unwrap()
+    }
+
+    fn set(event: &Self::Event) {
+        event.is_set.set(true);
+        event.event.notify(1);
+    }
+
+    async fn wait(event: &Self::Event) {
+        while !event.is_set.replace(false) {
+            let listener = event.event.listen();
+            if event.is_set.replace(false) {
+                return;
+            }
+            listener.await;
+        }
+    }
+
+    async fn add_one(lock: &Self::Lock) {
+        let mut value = lock.lock().await;
+        smol::future::yield_now().await;
+        *value += 1;
+    }
+}
