@@ -76,14 +76,15 @@ mod sync;
 mod sys;
 
 pub use dispatcher::{Clock, Dispatcher, Host, Inbox, Job, Order, Tracer};
-pub use program::queue;
 pub use program::{
-    Blocked, Deadlock, Error, Event, ExternalWork, FirstCompleted, Gather, Handle, Instant,
-    JoinHandle, LifoQueue, Lock, LockGuard, Panic, PriorityQueue, Queue, Refused, RemoteTask,
-    Runner, Shield, Sleep, Task, TaskGroup, Timeout, YieldNow, current_task, external_work,
-    first_completed, gather, now, run, shield, sleep, sleep_until, spawn, spawn_named, task_group,
-    timeout, to_thread, yield_now,
+    Barrier, Blocked, Condition, Deadlock, Error, Event, ExternalWork, FirstCompleted, Gather,
+    Handle, Instant, Interval, JoinHandle, LifoQueue, Lock, LockGuard, Panic, Permit,
+    PriorityQueue, Queue, Refused, RemoteTask, Runner, Semaphore, Shield, Sleep, Task, TaskGroup,
+    ThreadEnd, ThreadQueue, Timeout, YieldNow, current_task, external_work, first_completed,
+    gather, interval, now, run, shield, sleep, sleep_until, spawn, spawn_named, task_group,
+    timeout, timeout_at, to_thread, yield_now,
 };
+pub use program::{oneshot, queue, watch};
 
 pub use sys::socket;
 

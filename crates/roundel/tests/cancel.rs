@@ -3,57 +3,20 @@
 #[path = "support/program.rs"]
 mod support;
 
+#[path = "support/interrupted.rs"]
+mod interrupted;
+
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use interrupted::{Interrupted, Interruption};
 use roundel::{Event, JoinHandle, Lock, Order, Queue, sleep, spawn, yield_now};
 use support::simulate_in;
 
 /// More await points than any task here has.
 const POINTS: usize = 14;
-
-/// How a task is interrupted.
-#[derive(Clone, Copy, Debug)]
-enum Interruption {
-    /// It is dropped when it is to be polled for the so-manieth time: it may have been woken for
-    /// something that it does not come to take.
-    InsteadOfPoll(usize),
-    /// It is dropped as soon as it has been polled so often: it may have got in line.
-    AfterPoll(usize),
-    /// It is cancelled from outside, after so many turns.
-    AfterTurns(usize),
-}
-
-/// A future that is interrupted while it is polled.
-struct Interrupted {
-    future: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    interruption: Interruption,
-    polls: usize,
-}
-
-impl Future for Interrupted {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        if matches!(this.interruption, Interruption::InsteadOfPoll(point) if point == this.polls) {
-            this.future = None;
-        }
-        this.polls += 1;
-        let Some(future) = &mut this.future else {
-            return Poll::Ready(());
-        };
-        let poll = future.as_mut().poll(cx);
-        if matches!(this.interruption, Interruption::AfterPoll(point) if point == this.polls) {
-            this.future = None;
-            return Poll::Ready(());
-        }
-        poll
-    }
-}
 
 /// What the tasks share, and the books they keep.
 struct Shop {
@@ -124,17 +87,10 @@ async fn trade(limit: usize, interruption: Interruption, victims: u64) {
     let mut start = |future: Pin<Box<dyn Future<Output = ()>>>| {
         let interruption = match victims.next() {
             Some(true) => interruption,
-            _ => Interruption::InsteadOfPoll(usize::MAX),
+            _ => Interruption::NEVER,
         };
         let is_cancelled = matches!(interruption, Interruption::AfterTurns(_));
-        (
-            spawn(Interrupted {
-                future: Some(future),
-                interruption,
-                polls: 0,
-            }),
-            is_cancelled,
-        )
+        (spawn(Interrupted::new(future, interruption)), is_cancelled)
     };
     let mut tasks = Vec::new();
     for number in 0..3 {

@@ -62,9 +62,9 @@ fn what_is_done_with_the_first_may_leave_the_loop_and_the_function() {
 
     simulate(async {
         let queue = Queue::unbounded();
-        [1, 2, 0, 5]
-            .into_iter()
-            .for_each(|number| queue.try_put(number).unwrap());
+        for number in [1, 2, 0, 5] {
+            queue.try_put(number).unwrap();
+        }
         assert_eq!(read(&queue).await.unwrap(), 3);
         assert!(matches!(read(&queue).await, Err(Error::Timeout)));
         queue.shutdown();

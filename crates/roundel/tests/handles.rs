@@ -108,7 +108,7 @@ fn a_handle_whose_runtime_has_ended_says_so() {
     assert!(matches!(task.join(), Err(Error::Closed)));
     assert!(matches!(handle.call_soon(|| ()), Err(Error::Closed)));
     assert!(matches!(handle.spawn(async {}).join(), Err(Error::Closed)));
-    assert_eq!(Error::Closed.to_string(), "the runtime has ended");
+    assert_eq!(Error::Closed.to_string(), "the other end is gone");
 }
 
 #[test]

@@ -24,8 +24,10 @@ pub enum Error {
     QueueShutDown,
     /// Every task waits, and there is nothing left that could wake one.
     Deadlock(Deadlock),
-    /// The runtime that should do it has ended.
+    /// The other end is gone: the runtime, the sender, the receiver.
     Closed,
+    /// The barrier has been aborted.
+    BrokenBarrier,
     /// The operating system has refused something.
     Io(io::Error),
 }
@@ -40,7 +42,8 @@ impl fmt::Display for Error {
             Self::QueueFull => f.write_str("the queue is full"),
             Self::QueueShutDown => f.write_str("the queue has been shut down"),
             Self::Deadlock(deadlock) => deadlock.fmt(f),
-            Self::Closed => f.write_str("the runtime has ended"),
+            Self::BrokenBarrier => f.write_str("the barrier is broken"),
+            Self::Closed => f.write_str("the other end is gone"),
             Self::Io(error) => error.fmt(f),
         }
     }

@@ -44,6 +44,13 @@ impl Instant {
         Self { nanoseconds }
     }
 
+    /// Returns the first moment after `now` that is a multiple of `period` away from this one.
+    pub(crate) fn next_multiple(self, period: Duration, now: Self) -> Self {
+        let periods = (now - self).as_nanos() / period.as_nanos() + 1;
+        let nanoseconds = u64::try_from(periods * period.as_nanos()).unwrap_or(u64::MAX);
+        self + Duration::from_nanos(nanoseconds)
+    }
+
     pub(crate) fn as_nanoseconds(self) -> u64 {
         self.nanoseconds
     }

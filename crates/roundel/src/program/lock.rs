@@ -178,6 +178,13 @@ pub struct LockGuard<'l, T: ?Sized> {
     value: Option<RefMut<'l, T>>,
 }
 
+impl<'l, T: ?Sized> LockGuard<'l, T> {
+    /// Returns the lock that this holds.
+    pub(crate) fn lock(&self) -> &'l Lock<T> {
+        self.lock
+    }
+}
+
 impl<T: ?Sized> Deref for LockGuard<'_, T> {
     type Target = T;
 

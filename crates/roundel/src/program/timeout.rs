@@ -7,7 +7,8 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::error::Error;
-use super::sleep::{Sleep, sleep};
+use super::instant::Instant;
+use super::sleep::{Sleep, sleep, sleep_until};
 
 /// Awaits `future`, but only for so long, counted from when this is first polled.
 ///
@@ -46,6 +47,43 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
     }
 }
 
+/// Awaits `future`, but only until `deadline`: otherwise as [`timeout`].
+///
+/// # Errors
+///
+/// Gives [`Error::Timeout`] if the time was up before the future was ready.
+///
+/// # Cancel safety
+///
+/// That of `future`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Error, Order, Runner, now, sleep, timeout_at};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let deadline = now() + Duration::from_secs(3);
+///     let second = Duration::from_secs(1);
+///     let mut count = 0;
+///     while timeout_at(deadline, sleep(second)).await.is_ok() {
+///         count += 1;
+///     }
+///     assert_eq!((now(), count), (deadline, 3));
+/// })?;
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Source: `asyncio.timeout_at`.
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout {
+        future: future.into_future(),
+        sleep: sleep_until(deadline),
+    }
+}
+
 pin_project! {
     /// A future that is ready when another one is, or when its time is up: see [`timeout`].
     #[derive(Debug)]
@@ -60,6 +98,11 @@ pin_project! {
 impl<F: Future> Future for Timeout<F> {
     type Output = Result<F::Output, Error>;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "a result that is returned in memory costs 10 ns"
+    )]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if let Poll::Ready(output) = this.future.poll(cx) {

@@ -61,6 +61,11 @@ impl Waiters {
         self.waiting.get() > 0
     }
 
+    /// Returns how many are in line.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.get()
+    }
+
     /// Counts a turn as granted to somebody who has not been in line.
     pub(crate) fn reserve(&self) {
         self.granted.set(self.granted.get() + 1);

@@ -1,0 +1,118 @@
+//! A meeting of so many tasks.
+
+use std::cell::Cell;
+use std::fmt;
+use std::panic::Location;
+
+use super::error::Error;
+use super::waiters::Waiters;
+
+/// A point that tasks pass together: none before so many have come.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use roundel::{Barrier, gather};
+///
+/// roundel::run(async {
+///     let barrier = Rc::new(Barrier::new(3));
+///     let meet = || {
+///         let barrier = Rc::clone(&barrier);
+///         async move { barrier.wait().await.unwrap() }
+///     };
+///     assert_eq!(gather([meet(), meet(), meet()]).await, [false, false, true]);
+/// });
+/// ```
+///
+/// Source: `asyncio.Barrier`.
+pub struct Barrier {
+    parties: usize,
+    is_broken: Cell<bool>,
+    waiters: Waiters,
+    origin: &'static Location<'static>,
+}
+
+impl Barrier {
+    /// Makes a barrier for so many tasks at a time.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `parties` is 0.
+    #[track_caller]
+    pub fn new(parties: usize) -> Self {
+        assert!(parties > 0, "a barrier is for one task at least");
+        Self {
+            parties,
+            is_broken: Cell::new(false),
+            waiters: Waiters::default(),
+            origin: Location::caller(),
+        }
+    }
+
+    /// Waits until enough tasks wait, and gives whether this was the one they waited for.
+    ///
+    /// # Errors
+    ///
+    /// Gives [`Error::BrokenBarrier`] once the barrier has been [aborted](Self::abort).
+    ///
+    /// # Cancel safety
+    ///
+    /// Who is cancelled has not come: the others wait for one more.
+    ///
+    /// Source: `Barrier.wait`. Differs: asyncio numbers the tasks.
+    pub async fn wait(&self) -> Result<bool, Error> {
+        if self.is_broken() {
+            return Err(Error::BrokenBarrier);
+        }
+        if self.waiting() + 1 == self.parties {
+            while self.waiters.grant_first() {}
+            return Ok(true);
+        }
+        let describe = || format!("Barrier::wait, of the barrier made at {}", self.origin);
+        if self.waiters.turn(|| (), describe).await {
+            Ok(false)
+        } else {
+            Err(Error::BrokenBarrier)
+        }
+    }
+
+    /// Sends everybody away who waits, and everybody who comes, with an error.
+    pub fn abort(&self) {
+        self.is_broken.set(true);
+        self.waiters.release_all();
+    }
+
+    /// Makes a barrier that has been aborted as good as new; who waits meanwhile gets the error.
+    pub fn reset(&self) {
+        self.waiters.release_all();
+        self.is_broken.set(false);
+    }
+
+    /// Returns how many tasks wait.
+    #[doc(alias = "n_waiting")]
+    pub fn waiting(&self) -> usize {
+        self.waiters.waiting()
+    }
+
+    /// Returns how many tasks it takes.
+    pub fn parties(&self) -> usize {
+        self.parties
+    }
+
+    /// Returns whether the barrier has been aborted.
+    #[doc(alias = "broken")]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken.get()
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties)
+            .field("waiting", &self.waiting())
+            .field("is_broken", &self.is_broken())
+            .finish_non_exhaustive()
+    }
+}
