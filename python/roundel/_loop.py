@@ -24,7 +24,7 @@ from asyncio.log import logger
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, TypeVarTuple
 
-from roundel import _all_tasks, _network, _roundel, _sslproto, _subprocess
+from roundel import _all_tasks, _network, _roundel, _sockets, _sslproto, _subprocess
 
 if TYPE_CHECKING:
     import socket
@@ -58,6 +58,7 @@ else:
 class EventLoop(
     _roundel.EventLoop,
     _network.TransportMethods,
+    _sockets.SocketMethods,
     _sslproto.SSLMethods,
     _subprocess.SubprocessMethods,
     _AsyncioLoop,

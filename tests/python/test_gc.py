@@ -5,6 +5,7 @@ import contextvars
 import functools
 import gc
 import random
+import socket
 import warnings
 import weakref
 
@@ -214,6 +215,20 @@ def in_ready_queue(loop, canary):
     loop.call_later(60, calling(loop))
 
 
+class Buffer(bytearray):
+    """A buffer that takes attributes."""
+
+
+def in_socket_call(loop, canary):
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    buffer = Buffer(10)
+    task = loop.create_task(loop.sock_recv_into(left, buffer))
+    task._log_destroy_pending = False
+    buffer.cycle = (task, right, canary)
+    loop.run_until_complete(roundel.sleep(0))
+
+
 def in_factory(loop, canary):
     loop.cycle = canary
     loop.set_task_factory(calling(loop))
@@ -282,6 +297,7 @@ CYCLES = {
     "Queue's joiner": parked(unfinished, lambda queue: queue.join()),
     "EventLoop": in_attribute(lambda loop: loop),
     "EventLoop's jobs": in_ready_queue,
+    "EventLoop's socket calls": in_socket_call,
     "EventLoop's task factory": in_factory,
 }
 

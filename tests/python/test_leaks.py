@@ -58,6 +58,18 @@ def future():
     return asyncio.get_running_loop().create_future()
 
 
+def connected():
+    """Returns the two sockets that all cycles share, with nothing to be received."""
+    with contextlib.suppress(BlockingIOError):
+        PAIR[0].recv(100)
+    return PAIR
+
+
+PAIR = socket.socketpair()
+for each in PAIR:
+    each.setblocking(False)
+
+
 def settle(waited):
     """Sets a future's result, if nobody has cancelled it."""
     if not waited.done():
@@ -148,6 +160,11 @@ WAITS = {
     "shield": Wait(future, lambda it: roundel.shield(it), settle),
     "as_completed": Wait(future, by_completion, settle),
     "TaskGroup": Wait(future, in_group, settle),
+    "sock_recv": Wait(
+        connected,
+        lambda it: asyncio.get_running_loop().sock_recv(it[0], 100),
+        lambda it: it[1].send(b"x"),
+    ),
 }
 
 

@@ -77,20 +77,22 @@ macro_rules! names {
 
 names! {
     strings {
-        __kwdefaults__ __module__ __name__ __qualname__ _app_protocol_buffer_updated
+        __getitem__ __kwdefaults__ __module__ __name__ __qualname__ _app_protocol_buffer_updated
         _app_protocol_get_buffer _asyncio_future_blocking _attach _call_connection_lost
         _call_eof_received _cancel_message _control_app_writing _control_ssl_reading _detach
-        _do_flush _do_handshake _do_read _do_shutdown _do_write _empty_waiter _fatal_error _format
-        _get _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error _on_idle _put
-        _set_running_loop _sslobj _start_shutdown _step _timer_handle_cancelled _wake _wakeup
-        _write_appdata acquire add_done_callback append buffer_updated call_at
-        call_exception_handler call_later call_soon cancel cancelled cancelling close co_flags
-        connection_lost connection_made cr_await create_future create_task current_task
-        data_received debug done empty eof_received exception exceptions fileno full get_buffer
-        get_debug get_event_loop get_loop get_nowait get_running_loop getpeername getsockname
-        gi_code is_running locked logger name pause_writing peername pop popleft put_nowait qsize
-        read release remove_done_callback result resume_writing run set set_exception set_result
-        setblocking socket sockname throw time uncancel value wait warning write
+        _do_flush _do_handshake _do_read _do_shutdown _do_write _empty_waiter
+        _ensure_fd_no_transport _fatal_error _format _get _get_running_loop _init
+        _log_destroy_pending _loop _make_cancelled_error _on_idle _put _set_running_loop _sslobj
+        _start_shutdown _step _timer_handle_cancelled _transports _wake _wakeup _write_appdata
+        accept acquire add_done_callback append buffer_updated call_at call_exception_handler
+        call_later call_soon cancel cancelled cancelling close co_flags connect connection_lost
+        connection_made cr_await create_future create_task current_task data data_received debug
+        done empty eof_received exception exceptions fileno full get_buffer get_debug get_event_loop
+        get_loop get_nowait get_running_loop getpeername getsockname getsockopt gettimeout gi_code
+        is_running locked logger name pause_writing peername pop popleft put_nowait qsize read recv
+        recv_into recvfrom recvfrom_into release remove_done_callback result resume_writing run send
+        sendto set set_exception set_result setblocking socket sockname throw time uncancel value
+        wait warning write
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
@@ -137,6 +139,11 @@ names! {
         task_get_stack = "asyncio.base_tasks" : "_task_get_stack",
         task_print_stack = "asyncio.base_tasks" : "_task_print_stack",
         deque = "collections" : "deque",
+        socket_type = "socket" : "socket",
+        sol_socket = "socket" : "SOL_SOCKET",
+        so_error = "socket" : "SO_ERROR",
+        check_ssl_socket = "asyncio.base_events" : "_check_ssl_socket",
+        slice = "builtins" : "slice",
         heappush = "heapq" : "heappush",
         heappop = "heapq" : "heappop",
         not_implemented = "builtins" : "NotImplemented",

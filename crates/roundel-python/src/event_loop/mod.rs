@@ -5,12 +5,14 @@
 //! - `tasks`: `create_task`, `create_future`, the task factory;
 //! - `readers`: readers and writers;
 //! - `receive_buffer`: what transports receive into;
+//! - `sockets`: calls on sockets that the program keeps;
 //! - `running`: the run loop. **Start there.**
 
 mod callbacks;
 mod readers;
 mod receive_buffer;
 mod running;
+mod sockets;
 mod tasks;
 
 use std::cell::{Cell, OnceCell};
@@ -20,8 +22,8 @@ use roundel::{Clock, Dispatcher, Order};
 
 use crate::handle::Handle;
 use crate::hot::{
-    Args, Class, Float, HotType, IntoObject, Linked, List, Obj, Object, Raised, Registry, Result,
-    Signature, Slot, Str, TypeCell, Visit, exceptions, none, thread_ident,
+    Args, Class, Float, HotType, IntoObject, Linked, List, Module, Obj, Object, Raised, Registry,
+    Result, Signature, Slot, Str, TypeCell, Visit, exceptions, none, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -29,7 +31,12 @@ use crate::task::Task;
 
 pub(crate) use callbacks::check_callback;
 pub(crate) use receive_buffer::ReceiveBuffer;
-pub(crate) use tasks::register;
+
+/// Adds to the module what belongs to loops.
+pub(crate) fn register(module: &Module) -> Result<()> {
+    module.hidden_class::<sockets::Call>()?;
+    tasks::register(module)
+}
 
 /// The native half of an event loop.
 pub(crate) struct EventLoop {
@@ -347,6 +354,7 @@ impl HotType for EventLoop {
         callbacks::declare(class);
         tasks::declare(class);
         readers::declare(class);
+        sockets::declare(class);
         running::declare(class);
         declare_state(class);
     }

@@ -149,7 +149,7 @@ impl EventLoop {
 }
 
 /// Keeps a callback that is ready already from running.
-fn cancel(job: Option<Job>) -> Result<()> {
+pub(super) fn cancel(job: Option<Job>) -> Result<()> {
     match job {
         Some(Job::Handle(handle)) => {
             handle.as_any().call_method(&names().cancel, [])?;

@@ -51,6 +51,8 @@ pub(crate) mod exceptions {
         index_error = PyExc_IndexError,
         os_error = PyExc_OSError,
         timeout_error = PyExc_TimeoutError,
+        blocking_io_error = PyExc_BlockingIOError,
+        interrupted_error = PyExc_InterruptedError,
         deprecation_warning = PyExc_DeprecationWarning,
         runtime_warning = PyExc_RuntimeWarning,
         resource_warning = PyExc_ResourceWarning,

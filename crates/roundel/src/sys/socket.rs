@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -172,4 +172,34 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
 /// See [`receive`].
 pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     outcome(rustix::io::write(fd, bytes))
+}
+
+/// Receives what has come through a socket that somebody else owns and that may block: this does not.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn try_receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let received = net::recv(lend(fd)?, buffer, RecvFlags::DONTWAIT);
+    outcome(received).map(|(received, _)| received)
+}
+
+/// Sends as much of `bytes` over such a socket as the operating system takes.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn try_send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    outcome(net::send(lend(fd)?, bytes, flags))
+}
+
+/// Lends a descriptor that a caller knows by number only.
+fn lend<'a>(fd: RawFd) -> io::Result<BorrowedFd<'a>> {
+    if fd < 0 {
+        return Err(Errno::BADF.into());
+    }
+    // SAFETY: it is not -1, and one system call alone gets to see it; to a number without an open
+    // file behind it that answers EBADF.
+    Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
