@@ -68,6 +68,7 @@ compile_error!("roundel needs epoll or kqueue");
 pub mod dispatcher;
 mod program;
 mod reactor;
+mod stream_buffer;
 mod sync;
 #[expect(
     unsafe_code,
@@ -86,6 +87,7 @@ pub use program::{
 };
 pub use program::{oneshot, queue, watch};
 
+pub use stream_buffer::{Sought, StreamBuffer};
 pub use sys::socket;
 
 #[doc(hidden)]
