@@ -13,6 +13,9 @@ from roundel._names import NATIVE
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# asyncio's own StreamWriter takes only readers that are instances of what this module has by the
+# name, and libraries may have bound all three classes before.
+_KEPT = {("asyncio.streams", "StreamReader")}
 # Private to asyncio.events on 3.11 to 3.15. The public functions would warn, or make a policy
 # where there was none.
 _POLICY = "_event_loop_policy"
@@ -103,5 +106,5 @@ def _exchange(exchanges: Iterable[_Exchange]) -> None:
     for module_name, module in list(sys.modules.items()):
         if module_name == "asyncio" or module_name.startswith("asyncio."):
             for name, before, after in exchanges:
-                if name in vars(module) and vars(module)[name] is before:
+                if vars(module).get(name) is before and (module_name, name) not in _KEPT:
                     setattr(module, name, after)

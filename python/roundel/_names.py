@@ -1,6 +1,6 @@
 """Which of asyncio's names the extension defines anew: the one table that says what is native."""
 
-from roundel import _roundel
+from roundel import _roundel, _streams
 
 _REPLACED = (
     "as_completed",
@@ -17,12 +17,19 @@ _REPLACED = (
     "Handle",
     "LifoQueue",
     "Lock",
+    "open_connection",
+    "open_unix_connection",
     "PriorityQueue",
     "Queue",
     "QueueShutDown",
     "Semaphore",
     "shield",
     "sleep",
+    "start_server",
+    "start_unix_server",
+    "StreamReader",
+    "StreamReaderProtocol",
+    "StreamWriter",
     "Task",
     "TaskGroup",
     "timeout",
@@ -33,5 +40,10 @@ _REPLACED = (
     "wait_for",
 )
 
-NATIVE = {name: getattr(_roundel, name) for name in _REPLACED if hasattr(_roundel, name)}
+NATIVE = {
+    name: getattr(home, name)
+    for name in _REPLACED
+    for home in (_roundel, _streams)
+    if name in vars(home)
+}
 """asyncio's public names that are native here, and what they are."""

@@ -12,6 +12,9 @@ from asyncio import Future as Future
 from asyncio import Handle as Handle
 from asyncio import Lock as Lock
 from asyncio import Semaphore as Semaphore
+from asyncio import StreamReader as StreamReader
+from asyncio import StreamReaderProtocol as StreamReaderProtocol
+from asyncio import StreamWriter as StreamWriter
 from asyncio import Task as Task
 from asyncio import Timeout as Timeout
 from asyncio import TimerHandle as TimerHandle

@@ -215,6 +215,45 @@ def in_ready_queue(loop, canary):
     loop.call_later(60, calling(loop))
 
 
+class Closing(asyncio.Transport):
+    """A transport that needs nobody to close it."""
+
+    def is_closing(self):
+        return True
+
+
+def stream(loop, canary):
+    reader, transport = roundel.StreamReader(loop=loop), Closing()
+    protocol = roundel.StreamReaderProtocol(reader, loop=loop)
+    protocol.connection_made(transport)
+    writer = roundel.StreamWriter(transport, protocol, reader, loop)
+    transport.cycle = (reader, protocol, writer, canary)
+    return reader, protocol, writer
+
+
+def in_reader(loop, canary):
+    reader, error = roundel.StreamReader(loop=loop), ValueError()
+    error.cycle = (reader, canary)
+    reader.set_exception(error)
+
+
+def in_protocol(loop, canary):
+    cycle = [canary]
+    protocol = roundel.StreamReaderProtocol(roundel.StreamReader(loop=loop), cycle.append, loop)
+    cycle += [protocol, protocol._closed]
+
+
+def stream_that_waits(wait):
+    """Builds a stream, and a task that waits for something of it."""
+
+    def build(loop, canary):
+        reader, protocol, writer = stream(loop, canary)
+        protocol.pause_writing()
+        awaiting(lambda loop, it: wait(reader, writer))(loop, canary)
+
+    return build
+
+
 class Buffer(bytearray):
     """A buffer that takes attributes."""
 
@@ -295,6 +334,13 @@ CYCLES = {
     "Queue's getter": parked(roundel.Queue, lambda queue: queue.get()),
     "Queue's putter": awaiting(lambda loop, it: put_often(roundel.Queue(1), it)),
     "Queue's joiner": parked(unfinished, lambda queue: queue.join()),
+    "StreamReader": in_attribute(lambda loop: roundel.StreamReader(loop=loop)),
+    "StreamReader's waiter": stream_that_waits(lambda reader, writer: reader.readline()),
+    "StreamReader's exception": in_reader,
+    "StreamReaderProtocol": in_protocol,
+    "StreamWriter": stream,
+    "StreamWriter's drain": stream_that_waits(lambda reader, writer: writer.drain()),
+    "StreamWriter's end": stream_that_waits(lambda reader, writer: writer.wait_closed()),
     "EventLoop": in_attribute(lambda loop: loop),
     "EventLoop's jobs": in_ready_queue,
     "EventLoop's socket calls": in_socket_call,

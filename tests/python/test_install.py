@@ -10,6 +10,16 @@ import roundel
 from roundel._names import NATIVE
 
 
+class Closing(asyncio.Transport):
+    """A transport that needs nobody to close it."""
+
+    def is_closing(self):
+        return True
+
+
+BOUND_BEFORE = asyncio.StreamReader, asyncio.StreamWriter
+
+
 @pytest.fixture(autouse=True)
 def asyncio_restored():
     """Fails a test after which any name of asyncio is not what it was."""
@@ -36,6 +46,23 @@ def test_native_names_take_asyncios_place_in_its_submodules_too():
             assert getattr(asyncio, name) is native
     assert asyncio.queues.Queue is asyncio.Queue is roundel.Queue
     assert asyncio.tasks.gather is roundel.gather
+
+
+@pytest.mark.usefixtures("installed")
+def test_stream_classes_that_were_bound_before_go_on_working():
+    reader_class, writer_class = BOUND_BEFORE
+
+    async def main():
+        reader = reader_class()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = Closing()
+        writer = writer_class(transport, protocol, reader, asyncio.get_running_loop())
+        protocol.data_received(b"abc")
+        assert writer.transport is transport
+        return await reader.read(9)
+
+    assert asyncio.StreamReader is roundel.StreamReader
+    assert asyncio.run(main()) == b"abc"
 
 
 @pytest.mark.usefixtures("installed")

@@ -70,6 +70,22 @@ for each in PAIR:
     each.setblocking(False)
 
 
+class Closing(asyncio.Transport):
+    """A transport that needs nobody to close it."""
+
+    def is_closing(self):
+        return True
+
+
+def paused_stream():
+    """Returns a writer whose transport takes no more, and its protocol."""
+    reader, transport = roundel.StreamReader(), Closing()
+    protocol = roundel.StreamReaderProtocol(reader)
+    protocol.connection_made(transport)
+    protocol.pause_writing()
+    return roundel.StreamWriter(transport, protocol, reader, protocol._loop), protocol
+
+
 def settle(waited):
     """Sets a future's result, if nobody has cancelled it."""
     if not waited.done():
@@ -160,6 +176,21 @@ WAITS = {
     "shield": Wait(future, lambda it: roundel.shield(it), settle),
     "as_completed": Wait(future, by_completion, settle),
     "TaskGroup": Wait(future, in_group, settle),
+    "StreamReader.readline": Wait(
+        roundel.StreamReader, lambda it: it.readline(), lambda it: it.feed_data(b"line\n")
+    ),
+    "StreamReader.readuntil": Wait(
+        roundel.StreamReader, lambda it: it.readuntil((b"x", b"ab")), lambda it: it.feed_data(b"ab")
+    ),
+    "StreamReader.set_exception": Wait(
+        roundel.StreamReader, lambda it: it.read(), lambda it: it.set_exception(BrokenPipeError())
+    ),
+    "StreamWriter.drain": Wait(
+        paused_stream, lambda it: it[0].drain(), lambda it: it[1].resume_writing()
+    ),
+    "StreamWriter.wait_closed": Wait(
+        paused_stream, lambda it: it[0].wait_closed(), lambda it: it[1].connection_lost(None)
+    ),
     "sock_recv": Wait(
         connected,
         lambda it: asyncio.get_running_loop().sock_recv(it[0], 100),
@@ -176,7 +207,7 @@ async def hold(awaitable):
 async def ended(task):
     """Awaits a task, however it ends."""
     with contextlib.suppress(
-        asyncio.CancelledError, roundel.BrokenBarrierError, roundel.QueueShutDown
+        asyncio.CancelledError, BrokenPipeError, roundel.BrokenBarrierError, roundel.QueueShutDown
     ):
         await task
 

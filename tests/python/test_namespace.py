@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import roundel
-from roundel import _roundel
+from roundel import _roundel, _streams
 from roundel._names import NATIVE
 
 
@@ -19,7 +19,8 @@ def test_has_every_public_name_of_asyncio():
 
 def test_native_names_come_from_the_extension():
     for name, native in NATIVE.items():
-        assert getattr(roundel, name) is native is getattr(_roundel, name)
+        home = _streams if name in vars(_streams) else _roundel
+        assert getattr(roundel, name) is native is getattr(home, name)
 
 
 def test_other_names_and_submodules_are_asyncios():

@@ -1,6 +1,7 @@
 //! The extension module `roundel._roundel`: Python's tasks, futures and awaitables on roundel's dispatcher.
 //!
 //! ```text
+//!   streams                       StreamReader, StreamWriter, on any transport
 //!   combinators, queue, locks     gather, wait, Queue, Lock …: awaitables made of waiters
 //!   transport                     what moves bytes between descriptors and protocols
 //!   task, future, waiter, sleep   what a coroutine can wait for, and who steps it
@@ -28,6 +29,7 @@ mod names;
 mod queue;
 mod sleep;
 mod ssl;
+mod streams;
 mod task;
 mod task_group;
 mod timeout;
@@ -59,6 +61,7 @@ fn fill(module: &Module) -> Result<()> {
     task_group::register(module)?;
     locks::register(module)?;
     queue::register(module)?;
+    streams::register(module)?;
     ssl::register(module)?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::hot::{Object, Result, Shared, Str, Tuple, import, new_exception};
+use crate::hot::{Bytes, Object, Result, Shared, Str, Tuple, import, new_exception};
 
 macro_rules! names {
     (
@@ -14,6 +14,8 @@ macro_rules! names {
         pub(crate) struct Names {
             $(pub(crate) $string: Object,)*
             $(pub(crate) $import: Object,)*
+            /// `b"\\n"`.
+            pub(crate) line_feed: Object,
             /// `("context",)`, the keywords of a call.
             pub(crate) kw_context: Object,
             /// What a handle from another thread passes for, from 3.14 on.
@@ -43,6 +45,7 @@ macro_rules! names {
             fn load() -> Result<Self> {
                 let string = |name: &str| Str::intern(&std::ffi::CString::new(name).unwrap_or_default());
                 Ok(Self {
+                    line_feed: Bytes::copy(b"\n")?,
                     kw_context: Tuple::of(&[string("context")?])?,
                     thread_safe_handle: import(
                         c"asyncio.events",
@@ -77,22 +80,25 @@ macro_rules! names {
 
 names! {
     strings {
-        __getitem__ __kwdefaults__ __module__ __name__ __qualname__ _app_protocol_buffer_updated
-        _app_protocol_get_buffer _asyncio_future_blocking _attach _call_connection_lost
-        _call_eof_received _cancel_message _control_app_writing _control_ssl_reading _detach
-        _do_flush _do_handshake _do_read _do_shutdown _do_write _empty_waiter
-        _ensure_fd_no_transport _fatal_error _format _get _get_running_loop _init
-        _log_destroy_pending _loop _make_cancelled_error _on_idle _put _set_running_loop _sslobj
-        _start_shutdown _step _timer_handle_cancelled _transports _wake _wakeup _write_appdata
-        accept acquire add_done_callback append buffer_updated call_at call_exception_handler
-        call_later call_soon cancel cancelled cancelling close co_flags connect connection_lost
+        __getitem__ __kwdefaults__ __module__ __name__ __qualname__ __str__
+        _app_protocol_buffer_updated _app_protocol_get_buffer _asyncio_future_blocking _attach
+        _call_connection_lost _call_eof_received _cancel_message _control_app_writing
+        _control_ssl_reading _detach _do_flush _do_handshake _do_read _do_shutdown _do_write
+        _drain_helper _empty_waiter _ensure_fd_no_transport _fatal_error _format _get
+        _get_close_waiter _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error
+        _on_idle _put _set_running_loop _source_traceback _sslobj _start_shutdown _step
+        _timer_handle_cancelled _transports _wake _wakeup _write_appdata abort accept acquire
+        add_done_callback append buffer_updated call_at call_exception_handler call_later call_soon
+        can_write_eof cancel cancelled cancelling close co_flags connect connection_lost
         connection_made cr_await create_future create_task current_task data data_received debug
-        done empty eof_received exception exceptions fileno full get_buffer get_debug get_event_loop
-        get_loop get_nowait get_running_loop getpeername getsockname getsockopt gettimeout gi_code
-        is_running locked logger name pause_writing peername pop popleft put_nowait qsize read recv
-        recv_into recvfrom recvfrom_into release remove_done_callback result resume_writing run send
-        sendto set set_exception set_result setblocking socket sockname throw time uncancel value
-        wait warning write
+        done empty eof_received exception exceptions feed_data feed_eof fileno full get_buffer
+        get_debug get_event_loop get_extra_info get_loop get_nowait get_running_loop getpeername
+        getsockname getsockopt gettimeout gi_code is_closed is_closing is_running locked logger
+        message name pause_reading pause_writing peername pop popleft put_nowait qsize read recv
+        recv_into recvfrom recvfrom_into release remove_done_callback result resume_reading
+        resume_writing run send sendto set set_exception set_result set_transport setblocking socket
+        sockname source_traceback sslcontext throw time transport uncancel value wait warning write
+        write_eof writelines
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
@@ -140,6 +146,11 @@ names! {
         task_print_stack = "asyncio.base_tasks" : "_task_print_stack",
         deque = "collections" : "deque",
         socket_type = "socket" : "socket",
+        stream_reader = "asyncio.streams" : "StreamReader",
+        stream_reader_protocol = "asyncio.streams" : "StreamReaderProtocol",
+        stream_writer = "asyncio.streams" : "StreamWriter",
+        incomplete_read_error = "asyncio" : "IncompleteReadError",
+        limit_overrun_error = "asyncio" : "LimitOverrunError",
         sol_socket = "socket" : "SOL_SOCKET",
         so_error = "socket" : "SO_ERROR",
         check_ssl_socket = "asyncio.base_events" : "_check_ssl_socket",

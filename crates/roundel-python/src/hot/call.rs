@@ -386,6 +386,12 @@ impl Object {
         std::ptr::eq(kind, &raw const ffi::PyCoro_Type)
     }
 
+    /// Whether this is a tuple.
+    pub(crate) fn is_tuple(&self) -> bool {
+        // SAFETY: takes any object.
+        unsafe { ffi::PyTuple_Check(self.as_ptr()) != 0 }
+    }
+
     /// Whether this is a dictionary.
     pub(crate) fn is_dict(&self) -> bool {
         // SAFETY: takes any object.

@@ -33,6 +33,7 @@ mod remote;
 mod stop_iteration;
 mod trampoline;
 mod value;
+mod weak;
 
 pub(crate) use ancestor::{Derived, PythonClass};
 pub(crate) use args::{Args, Signature};

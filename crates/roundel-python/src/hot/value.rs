@@ -52,6 +52,8 @@ pub(crate) mod exceptions {
         os_error = PyExc_OSError,
         timeout_error = PyExc_TimeoutError,
         blocking_io_error = PyExc_BlockingIOError,
+        connection_reset_error = PyExc_ConnectionResetError,
+        not_implemented_error = PyExc_NotImplementedError,
         interrupted_error = PyExc_InterruptedError,
         deprecation_warning = PyExc_DeprecationWarning,
         runtime_warning = PyExc_RuntimeWarning,

@@ -80,6 +80,17 @@ impl Waiters {
         Ok(())
     }
 
+    /// Has all that wait raise an exception, and takes them out of the list.
+    pub(crate) fn fail_all(&self, exception: &Object) -> Result<()> {
+        while let Some(waiter) = self.0.pop_front() {
+            if waiter.is_parked() {
+                waiter.set_error(exception.clone());
+            }
+            Waiter::wake(&waiter)?;
+        }
+        Ok(())
+    }
+
     /// Wakes the first `count` that wait, which stay in the list.
     pub(crate) fn wake(&self, count: usize) -> Result<()> {
         if count == 1 {
@@ -112,6 +123,12 @@ impl Waiters {
     /// Lets them go.
     pub(crate) fn clear(&self) {
         self.0.clear();
+    }
+}
+
+impl Default for Waiters {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

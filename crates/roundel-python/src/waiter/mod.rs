@@ -210,6 +210,16 @@ impl Waiter {
         self.number.get()
     }
 
+    /// Changes the number of the operation.
+    pub(crate) fn set_number(&self, number: f64) {
+        self.number.set(number);
+    }
+
+    /// As asyncio's coroutine is called.
+    pub(crate) fn operation_name(&self) -> &'static str {
+        self.operation.name
+    }
+
     /// Where the operation is, if it has several steps.
     pub(crate) fn stage(&self) -> Stage {
         self.stage.get()

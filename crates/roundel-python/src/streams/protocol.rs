@@ -1,0 +1,581 @@
+//! `StreamReaderProtocol`: hands a reader what a transport receives, and tells writers when they may go on.
+
+use std::cell::Cell;
+
+use super::flow::DRAIN_HELPER;
+use super::reader::{StreamReader, loop_or_current};
+use super::writer::StreamWriter;
+use crate::callback::{Action, Callback};
+use crate::hot::{
+    Args, Bytes, Class, Derived, HotType, IntoObject, Obj, Object, PythonClass, Raised, Result,
+    Signature, Slot, TypeCell, Visit, exceptions, none,
+};
+use crate::loop_ref::LoopRef;
+use crate::names::names;
+use crate::waiter::{Poll, Waiter, Waiters, WaitersView};
+
+/// `asyncio.Protocol`.
+pub(crate) struct Protocol;
+
+impl PythonClass for Protocol {
+    type Prefix = ();
+    const MODULE: &'static std::ffi::CStr = c"asyncio.protocols";
+    const NAME: &'static std::ffi::CStr = c"Protocol";
+}
+
+/// The protocol of a stream (`asyncio.StreamReaderProtocol`).
+#[derive(Default)]
+pub(crate) struct StreamReaderProtocol {
+    /// A weak reference: a reader that nobody reads is not kept by its connection.
+    reader: Slot,
+    /// The reader of an accepted connection, until somebody is given it.
+    strong_reader: Slot,
+    /// The writer of an accepted connection, before 3.13.
+    writer: Slot,
+    client_connected: Slot,
+    task: Slot,
+    transport: Slot,
+    event_loop: Slot,
+    source_traceback: Slot,
+    /// Who waits for the transport to take more.
+    drainers: Waiters,
+    /// Who waits for the end of the connection.
+    closers: Waiters,
+    /// What others wait for the end with: made when somebody asks.
+    closed: Slot,
+    /// What ended the connection, if that was an error.
+    error: Slot,
+    paused: Cell<bool>,
+    /// The connection has ended.
+    lost: Cell<bool>,
+    over_ssl: Cell<bool>,
+    reject_connection: Cell<bool>,
+}
+
+/// For writers.
+impl StreamReaderProtocol {
+    /// A step of a wait for the transport to take more.
+    pub(super) fn drain(&self, waiter: &Obj<Waiter>, woken: bool) -> Poll {
+        if woken {
+            return woken_by(waiter);
+        }
+        if self.lost.get() {
+            let text = "Connection lost";
+            return Poll::Failed(Raised::new(&exceptions::connection_reset_error(), text));
+        }
+        if self.paused.get() {
+            return self.drainers.park(waiter);
+        }
+        Poll::Ready(none())
+    }
+
+    /// A step of a wait for the end of the connection.
+    pub(super) fn wait_closed(&self, waiter: &Obj<Waiter>, woken: bool) -> Poll {
+        if woken {
+            return woken_by(waiter);
+        }
+        if !self.lost.get() {
+            return self.closers.park(waiter);
+        }
+        match self.error.get() {
+            Some(error) => Poll::raise(&error),
+            None => Poll::Ready(none()),
+        }
+    }
+}
+
+/// What a wait came to.
+fn woken_by(waiter: &Obj<Waiter>) -> Poll {
+    match waiter.take_error() {
+        Some(error) => Poll::raise(&error),
+        None => Poll::Ready(none()),
+    }
+}
+
+/// For transports.
+impl StreamReaderProtocol {
+    fn reader(&self) -> Option<Object> {
+        self.reader.get().and_then(|weak| weak.referent())
+    }
+
+    /// Hands data to the reader, if somebody still has it.
+    #[inline]
+    pub(crate) fn data_received(&self, bytes: &[u8]) -> Result<()> {
+        let Some(reader) = self.reader() else {
+            return Ok(());
+        };
+        if let Some(native) = reader.downcast_exact::<StreamReader>() {
+            return StreamReader::feed(native, bytes);
+        }
+        let data = Bytes::copy(bytes)?;
+        reader.call_method(&names().feed_data, [&data]).map(drop)
+    }
+
+    /// Tells the reader that nothing more will come; whether the transport may stay open.
+    pub(crate) fn eof_received(&self) -> Result<bool> {
+        self.feed_eof()?;
+        // TLS would say that it can't.
+        Ok(!self.over_ssl.get())
+    }
+
+    fn feed_eof(&self) -> Result<()> {
+        match self.reader() {
+            None => Ok(()),
+            Some(reader) => match reader.downcast_exact::<StreamReader>() {
+                Some(native) => StreamReader::feed_eof(native),
+                None => reader.call_method(&names().feed_eof, []).map(drop),
+            },
+        }
+    }
+
+    /// Has writers wait.
+    pub(crate) fn pause_writing(this: &Obj<Self>) -> Result<()> {
+        if this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(true);
+        Self::log(this, "%r pauses writing")
+    }
+
+    /// Lets writers go on.
+    pub(crate) fn resume_writing(this: &Obj<Self>) -> Result<()> {
+        if !this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(false);
+        Self::log(this, "%r resumes writing")?;
+        this.drainers.release_all()
+    }
+
+    fn log(this: &Obj<Self>, text: &str) -> Result<()> {
+        if this.loop_ref().is_debug()? {
+            let logger = names().base_events.attr(&names().logger)?;
+            logger.call_method(&names().debug, [&text.into_object()?, this.as_any()])?;
+        }
+        Ok(())
+    }
+
+    fn event_loop(&self) -> Object {
+        self.event_loop.get().unwrap_or_else(none)
+    }
+
+    fn loop_ref(&self) -> LoopRef {
+        LoopRef::of(&self.event_loop())
+    }
+
+    fn use_transport(&self, transport: &Object) -> Result<()> {
+        self.transport.set(Some(transport.clone()));
+        let context = transport.call_method(&names().get_extra_info, [&names().sslcontext])?;
+        self.over_ssl.set(!context.is_none());
+        Ok(())
+    }
+
+    fn connection_made(this: &Obj<Self>, transport: &Object) -> Result<()> {
+        if this.reject_connection.get() {
+            return this.reject(transport);
+        }
+        this.transport.set(Some(transport.clone()));
+        let reader = this.reader();
+        if let Some(reader) = &reader {
+            match reader.downcast_exact::<StreamReader>() {
+                Some(native) => StreamReader::set_transport(native, transport)?,
+                None => {
+                    reader.call_method(&names().set_transport, [transport])?;
+                }
+            }
+        }
+        this.use_transport(transport)?;
+        if let Some(callback) = this.client_connected.get() {
+            Self::client_connected(this, &callback, transport, reader)?;
+            this.strong_reader.set(None);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn reject(&self, transport: &Object) -> Result<()> {
+        let text = "An open stream was garbage collected prior to establishing network connection; \
+                    call \"stream.close()\" explicitly.";
+        let context = Object::new_dict()?;
+        context.dict_set(&names().message, &text.into_object()?)?;
+        if let Some(traceback) = self.source_traceback.get()
+            && traceback.truth()?
+        {
+            context.dict_set(&names().source_traceback, &traceback)?;
+        }
+        self.loop_ref().call_exception_handler(&context)?;
+        transport.call_method(&names().abort, []).map(drop)
+    }
+
+    /// Calls the server's function with the new stream; runs what it gives, if that is a coroutine.
+    fn client_connected(
+        this: &Obj<Self>,
+        callback: &Object,
+        transport: &Object,
+        reader: Option<Object>,
+    ) -> Result<()> {
+        let event_loop = this.event_loop.get();
+        let writer =
+            StreamWriter::create(transport, this.as_any(), reader.clone(), event_loop).into_any();
+        if cfg!(not(Py_3_13)) {
+            this.writer.set(Some(writer.clone()));
+        }
+        let called = callback.call([&reader.unwrap_or_else(none), &writer])?;
+        let is_coroutine =
+            called.is_coroutine() || names().is_coroutine.call([&called])?.truth()?;
+        if !is_coroutine {
+            return Ok(());
+        }
+        let task = this.loop_ref().create_task(&Args::from_slice(&[called]))?;
+        this.task.set(Some(task.clone()));
+        let item = Some(this.event_loop());
+        let ended = Callback::create(&CLIENT_DONE, transport.clone(), item);
+        task.call_method(&names().add_done_callback, [ended.as_any()])
+            .map(drop)
+    }
+
+    fn connection_lost(this: &Obj<Self>, error: &Object) -> Result<()> {
+        let error = error.not_none();
+        match (this.reader(), error) {
+            (None, _) => {}
+            (Some(_), None) => this.feed_eof()?,
+            (Some(reader), Some(error)) => match reader.downcast_exact::<StreamReader>() {
+                Some(native) => StreamReader::set_exception(native, error)?,
+                None => {
+                    reader.call_method(&names().set_exception, [error])?;
+                }
+            },
+        }
+        if !this.lost.get() {
+            this.error.set(error.cloned());
+            this.settle_closed(error)?;
+        }
+        this.lost.set(true);
+        match error {
+            None => this.closers.release_all()?,
+            Some(error) => this.closers.fail_all(error)?,
+        }
+        if this.paused.get() {
+            match error {
+                None => this.drainers.release_all()?,
+                Some(error) => this.drainers.fail_all(error)?,
+            }
+        }
+        this.reader.set(None);
+        this.writer.set(None);
+        this.task.set(None);
+        this.transport.set(None);
+        Ok(())
+    }
+
+    /// The future that is done when the connection has ended.
+    fn closed(&self) -> Result<Object> {
+        if let Some(closed) = self.closed.get() {
+            return Ok(closed);
+        }
+        let closed = self.loop_ref().create_future()?;
+        self.closed.set(Some(closed.clone()));
+        if self.lost.get() {
+            self.settle_closed(self.error.get().as_ref())?;
+        }
+        Ok(closed)
+    }
+
+    fn settle_closed(&self, error: Option<&Object>) -> Result<()> {
+        let Some(closed) = self.closed.get() else {
+            return Ok(());
+        };
+        if closed.call_method(&names().done, [])?.truth()? {
+            return Ok(());
+        }
+        match error {
+            Some(error) => closed.call_method(&names().set_exception, [error])?,
+            None => closed.call_method(&names().set_result, [&none()])?,
+        };
+        Ok(())
+    }
+
+    /// Takes note of the exception in the future, which is nobody's fault if nobody asked.
+    fn retrieve_closed(&self) -> Result<()> {
+        let Some(closed) = self.closed.get() else {
+            return Ok(());
+        };
+        let done = closed.call_method(&names().done, [])?.truth()?;
+        if done && !closed.call_method(&names().cancelled, [])?.truth()? {
+            closed.call_method(&names().exception, [])?;
+        }
+        Ok(())
+    }
+}
+
+/// Closes the transport of a client whose task has failed or was cancelled.
+static CLIENT_DONE: Action = Action {
+    name: "StreamReaderProtocol.connection_made.<locals>.callback",
+    run: |callback, task| {
+        let (Some(transport), Some(task)) = (callback.subject(), task) else {
+            return Ok(());
+        };
+        if !task.call_method(&names().cancelled, [])?.truth()? {
+            let exception = task.call_method(&names().exception, [])?;
+            if exception.is_none() {
+                return Ok(());
+            }
+            let context = Object::new_dict()?;
+            let text = "Unhandled exception in client_connected_cb".into_object()?;
+            context.dict_set(&names().message, &text)?;
+            context.dict_set(&names().exception, &exception)?;
+            context.dict_set(&names().transport, &transport)?;
+            let event_loop = callback.item().unwrap_or_else(none);
+            event_loop.call_method(&names().call_exception_handler, [&context])?;
+        }
+        transport.call_method(&names().close, []).map(drop)
+    },
+};
+
+/// As Python calls it.
+impl StreamReaderProtocol {
+    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
+        static SIGNATURE: Signature<3> = Signature::method(
+            "StreamReaderProtocol.__init__",
+            [c"stream_reader", c"client_connected_cb", c"loop"],
+        )
+        .required(1);
+        let [reader, callback, event_loop] = SIGNATURE.bind(args)?;
+        this.event_loop.set(Some(loop_or_current(event_loop)?));
+        let callback = callback.and_then(Object::not_none);
+        if let Some(reader) = reader.and_then(Object::not_none) {
+            this.reader.set(Some(reader.weak_reference()?));
+            let traceback = match reader.downcast_exact::<StreamReader>() {
+                Some(native) => native.source_traceback(),
+                None => Some(reader.attr(&names()._source_traceback)?),
+            };
+            this.source_traceback.set(traceback);
+            if callback.is_some() {
+                this.strong_reader.set(Some(reader.clone()));
+            }
+        }
+        this.client_connected.set(callback.cloned());
+        Ok(())
+    }
+
+    fn receive(this: &Obj<Self>, data: &Object) -> Result<()> {
+        if let Some(bytes) = Bytes::read(data) {
+            return this.data_received(bytes);
+        }
+        match this.reader() {
+            Some(reader) => reader.call_method(&names().feed_data, [data]).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+impl HotType for StreamReaderProtocol {
+    type Base = Derived<Protocol>;
+    const NAME: &'static std::ffi::CStr = c"roundel.StreamReaderProtocol";
+
+    fn cell() -> &'static TypeCell {
+        static CELL: TypeCell = TypeCell::new();
+        &CELL
+    }
+
+    fn class(class: &mut Class<Self>) {
+        class
+            .doc(c"StreamReaderProtocol(stream_reader, client_connected_cb=None, loop=None)\n--\n\nThe protocol between a transport and a stream (asyncio.StreamReaderProtocol).")
+            .init(Self::init)
+            .getter(c"__class__", |this: &Obj<Self>| {
+                if this.is_exact() {
+                    names().stream_reader_protocol.clone()
+                } else {
+                    this.as_any().type_of()
+                }
+            });
+        declare_protocol(class);
+        declare_flow(class);
+        declare_state(class);
+        declare_references(class);
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        for slot in self.slots() {
+            visit.slot(slot);
+        }
+        self.drainers.traverse(visit);
+        self.closers.traverse(visit);
+    }
+
+    fn clear(&self) {
+        for slot in self.slots() {
+            slot.set(None);
+        }
+        self.drainers.clear();
+        self.closers.clear();
+    }
+
+    fn wants_finalizer(this: &Obj<Self>) -> bool {
+        this.closed.is_set()
+    }
+
+    fn finalize(this: &Obj<Self>) {
+        if let Err(raised) = this.retrieve_closed() {
+            raised.unraisable(this.as_any());
+        }
+    }
+}
+
+impl StreamReaderProtocol {
+    fn slots(&self) -> [&Slot; 10] {
+        [
+            &self.reader,
+            &self.strong_reader,
+            &self.writer,
+            &self.client_connected,
+            &self.task,
+            &self.transport,
+            &self.event_loop,
+            &self.source_traceback,
+            &self.closed,
+            &self.error,
+        ]
+    }
+}
+
+fn declare_protocol(class: &mut Class<StreamReaderProtocol>) {
+    class
+        .method1(
+            c"connection_made",
+            c"connection_made($self, transport, /)\n--\n\nHear of the transport; call the server's function with the new stream.",
+            StreamReaderProtocol::connection_made,
+        )
+        .method1(
+            c"data_received",
+            c"data_received($self, data, /)\n--\n\nHand data to the reader.",
+            StreamReaderProtocol::receive,
+        )
+        .method0(
+            c"eof_received",
+            c"eof_received($self, /)\n--\n\nTell the reader that nothing more will come; return True if the transport may stay open.",
+            |this: &Obj<StreamReaderProtocol>| this.eof_received(),
+        )
+        .method1(
+            c"connection_lost",
+            c"connection_lost($self, exc, /)\n--\n\nTell the reader, and all who wait, that the connection has ended.",
+            StreamReaderProtocol::connection_lost,
+        );
+}
+
+fn declare_flow(class: &mut Class<StreamReaderProtocol>) {
+    class
+        .method0(
+            c"pause_writing",
+            c"pause_writing($self, /)\n--\n\nHave writers wait.",
+            StreamReaderProtocol::pause_writing,
+        )
+        .method0(
+            c"resume_writing",
+            c"resume_writing($self, /)\n--\n\nLet writers go on.",
+            StreamReaderProtocol::resume_writing,
+        )
+        .method0(
+            c"_drain_helper",
+            c"_drain_helper($self, /)\n--\n\nWait until writers may go on.",
+            |this: &Obj<StreamReaderProtocol>| Waiter::on(&DRAIN_HELPER, this),
+        )
+        .method1(
+            c"_get_close_waiter",
+            c"_get_close_waiter($self, stream, /)\n--\n\nReturn the future that is done when the connection has ended.",
+            |this: &Obj<StreamReaderProtocol>, _: &Object| this.closed(),
+        )
+        .method1(
+            c"_replace_transport",
+            c"_replace_transport($self, transport, /)\n--\n\nGo on with another transport.",
+            |this: &Obj<StreamReaderProtocol>, transport: &Object| this.use_transport(transport),
+        )
+        .method1(
+            c"_replace_writer",
+            c"_replace_writer($self, writer, /)\n--\n\nGo on with the transport of another writer; until 3.12.",
+            |this: &Obj<StreamReaderProtocol>, writer: &Object| {
+                let transport = writer.attr(&names().transport)?;
+                this.writer.set(Some(writer.clone()));
+                this.use_transport(&transport)
+            },
+        );
+}
+
+/// The attributes of asyncio's own that programs read and set.
+fn declare_state(class: &mut Class<StreamReaderProtocol>) {
+    class
+        .getter(c"_stream_reader", |this: &Obj<StreamReaderProtocol>| {
+            this.reader()
+        })
+        .getter(c"_stream_reader_wr", |this: &Obj<StreamReaderProtocol>| {
+            this.reader.get()
+        })
+        .getter(c"_closed", |this: &Obj<StreamReaderProtocol>| this.closed())
+        .getter(c"_drain_waiters", |this: &Obj<StreamReaderProtocol>| {
+            WaitersView::of(this, |owner| {
+                &owner.known::<StreamReaderProtocol>().drainers
+            })
+        })
+        .getter(c"_connection_lost", |this: &Obj<StreamReaderProtocol>| {
+            this.lost.get()
+        })
+        .property(
+            c"_paused",
+            |this: &Obj<StreamReaderProtocol>| this.paused.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.paused.set(value.truth()?);
+                Ok(())
+            },
+        )
+        .property(
+            c"_over_ssl",
+            |this: &Obj<StreamReaderProtocol>| this.over_ssl.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.over_ssl.set(value.truth()?);
+                Ok(())
+            },
+        )
+        .property(
+            c"_reject_connection",
+            |this: &Obj<StreamReaderProtocol>| this.reject_connection.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.reject_connection.set(value.truth()?);
+                Ok(())
+            },
+        );
+}
+
+fn declare_references(class: &mut Class<StreamReaderProtocol>) {
+    class
+        .getter(c"_loop", |this: &Obj<StreamReaderProtocol>| {
+            this.event_loop.get()
+        })
+        .getter(c"_task", |this: &Obj<StreamReaderProtocol>| this.task.get())
+        .getter(c"_source_traceback", |this: &Obj<StreamReaderProtocol>| {
+            this.source_traceback.get()
+        })
+        .property(
+            c"_transport",
+            |this: &Obj<StreamReaderProtocol>| this.transport.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.transport.set(value.not_none().cloned());
+                Ok(())
+            },
+        )
+        .property(
+            c"_client_connected_cb",
+            |this: &Obj<StreamReaderProtocol>| this.client_connected.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.client_connected.set(value.not_none().cloned());
+                Ok(())
+            },
+        )
+        .property(
+            c"_strong_reader",
+            |this: &Obj<StreamReaderProtocol>| this.strong_reader.get(),
+            |this: &Obj<StreamReaderProtocol>, value: &Object| {
+                this.strong_reader.set(value.not_none().cloned());
+                Ok(())
+            },
+        );
+}

@@ -1,0 +1,137 @@
+"""Opening streams: what joins the native reader, writer and protocol to a loop's transports."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from roundel._roundel import StreamReader, StreamReaderProtocol, StreamWriter
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from _typeshed import StrPath
+
+    _Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
+
+    class _Protocol(asyncio.StreamReaderProtocol):
+        _client_connected_cb: _Connected | None
+
+        def _replace_transport(self, transport: asyncio.BaseTransport) -> None: ...
+        def _replace_writer(self, writer: asyncio.StreamWriter) -> None: ...
+
+    class _Writer(asyncio.StreamWriter):
+        _loop: asyncio.AbstractEventLoop
+        _protocol: _Protocol
+        _transport: asyncio.WriteTransport
+
+
+_DEFAULT_LIMIT = 65536
+
+
+async def open_connection(
+    host: str | None = None,
+    port: int | str | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: object,
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connects to a server and returns the stream's reader and writer.
+
+    Args:
+        host: As for the loop's `create_connection`.
+        port: As above.
+        limit: How long a line may be, in bytes; twice as many are buffered at most.
+        **kwds: As for the loop's `create_connection`.
+    """
+    loop = asyncio.get_running_loop()
+    reader = StreamReader(limit=limit, loop=loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, host, port, **kwds)  # type: ignore[call-overload]
+    return reader, StreamWriter(transport, protocol, reader, loop)
+
+
+async def start_server(
+    client_connected_cb: _Connected,
+    host: str | None = None,
+    port: int | str | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: object,
+) -> asyncio.Server:
+    """Starts a server that calls a function with the reader and the writer of each client.
+
+    Args:
+        client_connected_cb: The function. If it gives a coroutine, that is run as a task.
+        host: As for the loop's `create_server`.
+        port: As above.
+        limit: As for `open_connection`.
+        **kwds: As for the loop's `create_server`.
+    """
+    loop = asyncio.get_running_loop()
+    factory = _factory(loop, client_connected_cb, limit)
+    return await loop.create_server(factory, host, port, **kwds)  # type: ignore[call-overload, no-any-return]
+
+
+async def open_unix_connection(
+    path: StrPath | None = None, *, limit: int = _DEFAULT_LIMIT, **kwds: object
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connects to a server on a Unix socket, as `open_connection` does."""
+    loop = asyncio.get_running_loop()
+    reader = StreamReader(limit=limit, loop=loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, path, **kwds)  # type: ignore[arg-type]
+    return reader, StreamWriter(transport, protocol, reader, loop)
+
+
+async def start_unix_server(
+    client_connected_cb: _Connected,
+    path: StrPath | None = None,
+    *,
+    limit: int = _DEFAULT_LIMIT,
+    **kwds: object,
+) -> asyncio.Server:
+    """Starts a server on a Unix socket, as `start_server` does."""
+    loop = asyncio.get_running_loop()
+    factory = _factory(loop, client_connected_cb, limit)
+    return await loop.create_unix_server(factory, path, **kwds)  # type: ignore[arg-type]
+
+
+def _factory(
+    loop: asyncio.AbstractEventLoop, client_connected_cb: _Connected, limit: int
+) -> Callable[[], StreamReaderProtocol]:
+    def factory() -> StreamReaderProtocol:
+        reader = StreamReader(limit=limit, loop=loop)
+        return StreamReaderProtocol(reader, client_connected_cb, loop=loop)
+
+    return factory
+
+
+async def start_tls(
+    writer: _Writer,
+    sslcontext: ssl.SSLContext,
+    *,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
+) -> None:
+    """Goes on in TLS: what `StreamWriter.start_tls` does."""
+    protocol = writer._protocol
+    server_side = protocol._client_connected_cb is not None
+    await writer.drain()
+    transport = await writer._loop.start_tls(
+        writer._transport,
+        protocol,
+        sslcontext,
+        server_side=server_side,
+        server_hostname=server_hostname,
+        ssl_handshake_timeout=ssl_handshake_timeout,
+        ssl_shutdown_timeout=ssl_shutdown_timeout,
+    )
+    writer._transport = transport  # type: ignore[assignment]
+    if sys.version_info < (3, 13) and not hasattr(protocol, "_replace_transport"):
+        protocol._replace_writer(writer)
+    else:
+        protocol._replace_transport(transport)  # type: ignore[arg-type]
