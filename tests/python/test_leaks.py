@@ -70,6 +70,14 @@ for each in PAIR:
     each.setblocking(False)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pair():
+    """Closes the sockets in the end."""
+    yield
+    for each in PAIR:
+        each.close()
+
+
 class Closing(asyncio.Transport):
     """A transport that needs nobody to close it."""
 

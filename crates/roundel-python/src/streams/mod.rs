@@ -17,6 +17,10 @@ mod separators;
 mod writer;
 
 use crate::hot::{Module, Result};
+use crate::transport::receiver::{self, Methods};
+
+/// What a native transport calls of our protocol.
+static METHODS: Methods = Methods::of::<protocol::StreamReaderProtocol>();
 
 /// Adds the types to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {
@@ -24,5 +28,6 @@ pub(crate) fn register(module: &Module) -> Result<()> {
         .class::<reader::StreamReader>()?
         .class::<protocol::StreamReaderProtocol>()?
         .class::<writer::StreamWriter>()?;
+    receiver::register(&METHODS);
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::hot::{
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
+use crate::transport::receiver::Receiver;
 use crate::waiter::{Poll, Waiter, Waiters, WaitersView};
 
 /// `asyncio.Protocol`.
@@ -100,7 +101,7 @@ impl StreamReaderProtocol {
 
     /// Hands data to the reader, if somebody still has it.
     #[inline]
-    pub(crate) fn data_received(&self, bytes: &[u8]) -> Result<()> {
+    fn feed(&self, bytes: &[u8]) -> Result<()> {
         let Some(reader) = self.reader() else {
             return Ok(());
         };
@@ -111,13 +112,6 @@ impl StreamReaderProtocol {
         reader.call_method(&names().feed_data, [&data]).map(drop)
     }
 
-    /// Tells the reader that nothing more will come; whether the transport may stay open.
-    pub(crate) fn eof_received(&self) -> Result<bool> {
-        self.feed_eof()?;
-        // TLS would say that it can't.
-        Ok(!self.over_ssl.get())
-    }
-
     fn feed_eof(&self) -> Result<()> {
         match self.reader() {
             None => Ok(()),
@@ -126,25 +120,6 @@ impl StreamReaderProtocol {
                 None => reader.call_method(&names().feed_eof, []).map(drop),
             },
         }
-    }
-
-    /// Has writers wait.
-    pub(crate) fn pause_writing(this: &Obj<Self>) -> Result<()> {
-        if this.paused.get() {
-            return Err(Raised::throw(&exceptions::assertion_error()));
-        }
-        this.paused.set(true);
-        Self::log(this, "%r pauses writing")
-    }
-
-    /// Lets writers go on.
-    pub(crate) fn resume_writing(this: &Obj<Self>) -> Result<()> {
-        if !this.paused.get() {
-            return Err(Raised::throw(&exceptions::assertion_error()));
-        }
-        this.paused.set(false);
-        Self::log(this, "%r resumes writing")?;
-        this.drainers.release_all()
     }
 
     fn log(this: &Obj<Self>, text: &str) -> Result<()> {
@@ -308,6 +283,36 @@ impl StreamReaderProtocol {
     }
 }
 
+impl Receiver for StreamReaderProtocol {
+    #[inline]
+    fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()> {
+        this.feed(data)
+    }
+
+    fn eof_received(this: &Obj<Self>) -> Result<bool> {
+        this.feed_eof()?;
+        // To stay open is more than TLS can do.
+        Ok(!this.over_ssl.get())
+    }
+
+    fn pause_writing(this: &Obj<Self>) -> Result<()> {
+        if this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(true);
+        Self::log(this, "%r pauses writing")
+    }
+
+    fn resume_writing(this: &Obj<Self>) -> Result<()> {
+        if !this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(false);
+        Self::log(this, "%r resumes writing")?;
+        this.drainers.release_all()
+    }
+}
+
 /// Closes the transport of a client whose task has failed or was cancelled.
 static CLIENT_DONE: Action = Action {
     name: "StreamReaderProtocol.connection_made.<locals>.callback",
@@ -360,7 +365,7 @@ impl StreamReaderProtocol {
 
     fn receive(this: &Obj<Self>, data: &Object) -> Result<()> {
         if let Some(bytes) = Bytes::read(data) {
-            return this.data_received(bytes);
+            return this.feed(bytes);
         }
         match this.reader() {
             Some(reader) => reader.call_method(&names().feed_data, [data]).map(drop),
@@ -454,7 +459,7 @@ fn declare_protocol(class: &mut Class<StreamReaderProtocol>) {
         .method0(
             c"eof_received",
             c"eof_received($self, /)\n--\n\nTell the reader that nothing more will come; return True if the transport may stay open.",
-            |this: &Obj<StreamReaderProtocol>| this.eof_received(),
+            <StreamReaderProtocol as Receiver>::eof_received,
         )
         .method1(
             c"connection_lost",
@@ -468,12 +473,12 @@ fn declare_flow(class: &mut Class<StreamReaderProtocol>) {
         .method0(
             c"pause_writing",
             c"pause_writing($self, /)\n--\n\nHave writers wait.",
-            StreamReaderProtocol::pause_writing,
+            <StreamReaderProtocol as Receiver>::pause_writing,
         )
         .method0(
             c"resume_writing",
             c"resume_writing($self, /)\n--\n\nLet writers go on.",
-            StreamReaderProtocol::resume_writing,
+            <StreamReaderProtocol as Receiver>::resume_writing,
         )
         .method0(
             c"_drain_helper",

@@ -8,6 +8,7 @@ use crate::hot::{
     TypeCell, Visit, exceptions, import, none, warn,
 };
 use crate::names::names;
+use crate::transport::StreamTransport;
 use crate::waiter::Waiter;
 
 /// The writing half of a stream (`asyncio.StreamWriter`).
@@ -54,8 +55,11 @@ impl StreamWriter {
     }
 
     pub(super) fn is_closing(&self) -> Result<bool> {
-        let closing = self.transport().call_method(&names().is_closing, [])?;
-        closing.truth()
+        let transport = self.transport();
+        if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+            return Ok(native.is_closing());
+        }
+        transport.call_method(&names().is_closing, [])?.truth()
     }
 }
 
@@ -83,9 +87,11 @@ impl StreamWriter {
 
     #[inline]
     fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
-        this.transport()
-            .call_method(&names().write, [data])
-            .map(drop)
+        let transport = this.transport();
+        if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+            return StreamTransport::write(native, data);
+        }
+        transport.call_method(&names().write, [data]).map(drop)
     }
 
     fn get_extra_info(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {

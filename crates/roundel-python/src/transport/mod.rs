@@ -11,9 +11,10 @@ mod backlog;
 mod descriptor;
 mod endpoint;
 mod limits;
-#[allow(dead_code, unused_imports, reason = "for native protocols")]
 pub(crate) mod receiver;
 mod stream;
+
+pub(crate) use stream::StreamTransport;
 
 use crate::hot::{HotType, IntoObject, Module, Result, boolean, import};
 

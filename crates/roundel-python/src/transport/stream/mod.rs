@@ -61,6 +61,12 @@ impl Transport for StreamTransport {
 }
 
 impl StreamTransport {
+    /// `is_closing()`.
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.endpoint.closing.get()
+    }
+
     /// `StreamTransport(loop, sock, protocol, waiter, extra, server)`: for a socket that somebody else has made.
     fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
         static SIGNATURE: Signature<6> = Signature::method(
