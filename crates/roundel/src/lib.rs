@@ -66,9 +66,12 @@
 compile_error!("roundel needs epoll or kqueue");
 
 pub mod dispatcher;
+pub mod net;
+pub mod process;
 mod program;
 mod reactor;
 mod stream_buffer;
+pub mod signal;
 mod sync;
 #[expect(
     unsafe_code,

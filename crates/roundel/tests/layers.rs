@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. What a layer is called by others is its module in the crate's root.
-const LAYERS: [&str; 4] = ["sys", "reactor", "dispatcher", "program"];
+const LAYERS: [&str; 5] = ["sys", "reactor", "dispatcher", "program", "net"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

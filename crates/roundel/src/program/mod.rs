@@ -32,6 +32,7 @@ mod runtime;
 mod semaphore;
 mod shield;
 mod sleep;
+mod source;
 mod task;
 mod task_group;
 mod thread_queue;
@@ -66,6 +67,8 @@ pub use thread_queue::{ThreadEnd, ThreadQueue};
 pub use threads::to_thread;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};
+
+pub(crate) use source::{Readiness, Source};
 
 #[doc(hidden)]
 pub use first_completed::{Race, Winner};

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::handle::Handle;
 use super::panic::Panic;
 use super::runtime::{Core, Entry};
+use super::source::Readiness;
 use super::task::Task;
 use crate::dispatcher::{Clock, Host, Order, Tracer};
 
@@ -219,6 +220,8 @@ impl Host<Entry> for Stepper<'_> {
         match job {
             Entry::Step(task) => task.step(self.core),
             Entry::Timer(timer) => timer.fire(),
+            Entry::Readable(source) => source.fire(Readiness::Readable),
+            Entry::Writable(source) => source.fire(Readiness::Writable),
             Entry::Call(call) => call
                 .take()
                 .into_iter()

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::error::Error;
 use super::panic::Panic;
 use super::sleep::Timer;
+use super::source::Source;
 use super::task::{JoinHandle, Task, TaskId, Tasks};
 use super::threads::Pool;
 use crate::dispatcher::{Clock, Dispatcher, Inbox, Job, Order};
@@ -110,6 +111,9 @@ pub(crate) fn running_id() -> Option<TaskId> {
         .flatten()
 }
 
+/// How often a task may use descriptors that are always ready, before it lets others go first.
+const ALLOWANCE: u32 = 64;
+
 /// A dispatcher and its tasks.
 pub(crate) struct Core {
     pub(crate) dispatcher: Dispatcher<Entry>,
@@ -118,6 +122,8 @@ pub(crate) struct Core {
     pub(crate) tasks: Tasks,
     /// The task whose future is being polled.
     pub(crate) running: Cell<Option<TaskId>>,
+    /// How often the running task may still use a descriptor before it lets others go first.
+    allowance: Cell<u32>,
     /// Threads for what would block this one, once there is need of them.
     pub(crate) pool: OnceCell<Pool>,
     panic_handler: RefCell<Option<Rc<PanicHandler>>>,
@@ -135,6 +141,7 @@ impl Core {
             inbox,
             tasks: Tasks::default(),
             running: Cell::new(None),
+            allowance: Cell::new(ALLOWANCE),
             pool: OnceCell::new(),
             panic_handler: RefCell::default(),
         }))
@@ -194,6 +201,13 @@ impl Core {
         self.tasks.get(self.running.get()?)
     }
 
+    /// Counts a use of a descriptor, and returns whether the running task may go on.
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.allowance.get().checked_sub(1);
+        self.allowance.set(left.unwrap_or(ALLOWANCE));
+        left.is_some()
+    }
+
     /// Calls a function that another thread has sent; a panic of it ends nothing else.
     pub(crate) fn call(&self, call: Callback) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
@@ -240,6 +254,10 @@ pub(crate) enum Entry {
     Timer(Rc<Timer>),
     /// Another thread has woken a task, which may have ended since.
     Woken(TaskId),
+    /// A descriptor can be read.
+    Readable(Rc<Source>),
+    /// A descriptor can be written.
+    Writable(Rc<Source>),
     /// Another thread wants this done.
     Call(Rc<Cell<Option<Callback>>>),
 }

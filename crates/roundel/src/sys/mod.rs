@@ -4,6 +4,7 @@
 //! and kqueue with a pipe.
 //! A [`Poller`] tells which descriptors are ready, a [`Notifier`] makes it return from any thread.
 
+mod connect;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod epoll;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -11,9 +12,15 @@ mod eventfd;
 mod fork;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kqueue;
+mod process;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod self_pipe;
+mod signals;
 pub mod socket;
+
+pub(crate) use connect::{connect_tcp, connect_unix};
+pub(crate) use process::{process_descriptor, set_nonblocking};
+pub(crate) use signals::{SignalPipe, take_signal, watch_signal};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use {

@@ -503,6 +503,21 @@ impl TaskWaker {
         }
     }
 
+    /// Returns whether waking either wakes the same.
+    pub(crate) fn will_wake(&self, other: &Self) -> bool {
+        match (self.other(), other.other()) {
+            (Some(one), Some(other)) => one.will_wake(other),
+            _ => self.address == other.address,
+        }
+    }
+
+    /// Returns the waker, if it is not the task itself.
+    fn other(&self) -> Option<&Waker> {
+        let address = boxed(self.address)?;
+        // SAFETY: the address is that of a waker in a box, which this owns.
+        Some(unsafe { address.as_ref() })
+    }
+
     /// Returns the task, or else the waker.
     #[inline]
     fn into_parts(self) -> Result<Task, Box<Waker>> {

@@ -1,0 +1,265 @@
+//! Anything with a descriptor, made awaitable.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::program::{Readiness, Source};
+
+/// Something with a descriptor that does not block, and that tasks can wait for.
+///
+/// The sockets of this module are made of it; it is public so that others can be: serial lines,
+/// message queues, the sockets of a library in C. The descriptor must be in non-blocking mode, and be
+/// one that the operating system can wait for, as those of regular files can't.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write, pipe};
+/// use roundel::net::Watched;
+///
+/// roundel::run(async {
+///     let (reader, mut writer) = pipe()?;
+///     let reader = Watched::new(reader);
+///     writer.write_all(b"hello")?;
+///     reader.readable().await?;
+///     let mut buffer = [0; 5];
+///     let count = reader.read_with(|mut pipe| pipe.read(&mut buffer)).await?;
+///     assert_eq!(&buffer[..count], b"hello");
+///     Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// Source: `loop.add_reader` and `loop.add_writer`.
+pub struct Watched<T: AsFd> {
+    source: Rc<Source>,
+    /// Dropped after this has let go of the descriptor, whose number may be another's right after.
+    io: T,
+}
+
+impl<T: AsFd> Watched<T> {
+    /// Takes up something with a descriptor.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this thread runs no runtime.
+    #[track_caller]
+    pub fn new(io: T) -> Self {
+        Self {
+            source: Source::new(io.as_fd().as_raw_fd()),
+            io,
+        }
+    }
+
+    /// Returns what is inside.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// Waits until it can be read, has been hung up or has failed.
+    ///
+    /// That it can is known for this moment only: who reads may find nothing all the same.
+    ///
+    /// # Errors
+    ///
+    /// Gives the operating system's error if the descriptor can't be waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.ready(Readiness::Readable).await
+    }
+
+    /// Waits until it can be written, has been hung up or has failed: as [`readable`](Self::readable)
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Self::readable).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.ready(Readiness::Writable).await
+    }
+
+    /// Calls `read`, and again each time it may find something, until it does not say that it
+    /// [would block](io::ErrorKind::WouldBlock).
+    ///
+    /// # Errors
+    ///
+    /// Gives those of `read`, and the operating system's if the descriptor can't be waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of `read`: it is never interrupted, but may not be called again.
+    pub async fn read_with<R>(&self, mut read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|cx| self.poll_with(Readiness::Readable, cx, &mut read)).await
+    }
+
+    /// Calls `write`, and again each time there may be room: as [`read_with`](Self::read_with)
+    /// otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Self::read_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`read_with`](Self::read_with).
+    pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
+        poll_fn(|cx| self.poll_with(Readiness::Writable, cx, &mut write)).await
+    }
+
+    pub(super) fn poll_with<R>(
+        &self,
+        readiness: Readiness,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.source.poll(readiness, cx, || attempt(&self.io))
+    }
+
+    async fn ready(&self, readiness: Readiness) -> io::Result<()> {
+        let mut before = None;
+        poll_fn(|cx| {
+            let events = self.source.events(readiness);
+            if before.is_some_and(|before| before != events) {
+                return Poll::Ready(Ok(()));
+            }
+            before = Some(events);
+            match self.source.enlist(readiness, cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            }
+        })
+        .await
+    }
+}
+
+impl<T: AsFd> Drop for Watched<T> {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}
+
+impl<T: AsFd> AsFd for Watched<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+}
+
+impl<T: AsFd + fmt::Debug> fmt::Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watched").field(self.get_ref()).finish()
+    }
+}
+
+impl<T: AsFd> AsyncRead for &Watched<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(Readiness::Readable, cx, |mut io| io.read(buffer))
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(Readiness::Readable, cx, |mut io| io.read_vectored(buffers))
+    }
+}
+
+impl<T: AsFd> AsyncWrite for &Watched<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(Readiness::Writable, cx, |mut io| io.write(bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(Readiness::Writable, cx, |mut io| io.write_vectored(pieces))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_with(Readiness::Writable, cx, |mut io| io.flush())
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl<T: AsFd + Unpin> AsyncRead for Watched<T>
+where
+    for<'a> &'a T: Read,
+{
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buffer)
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
+    }
+}
+
+impl<T: AsFd + Unpin> AsyncWrite for Watched<T>
+where
+    for<'a> &'a T: Write,
+{
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, pieces)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &*self).poll_close(cx)
+    }
+}

@@ -1,0 +1,81 @@
+//! Signals from the operating system, as something to wait for.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use crate::net::Watched;
+use crate::sys::{self, SignalPipe};
+
+/// Returns the signals of one kind from now on; what they would have done otherwise is not done any
+/// more, for the rest of the process' life.
+///
+/// `number` is one of `libc`'s `SIG…`. Each of those who want to hear of a signal does.
+///
+/// # Errors
+///
+/// Gives the operating system's error for a signal that can't be caught, and
+/// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if a hundred are waited for already.
+///
+/// # Panics
+///
+/// Panics if this thread runs no runtime.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::signal;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let mut hang_ups = signal::signals(libc::SIGHUP)?;
+///     # std::process::Command::new("kill").args(["-HUP", &std::process::id().to_string()]).status()?;
+///     hang_ups.next().await
+/// })
+/// # }
+/// ```
+///
+/// Source: `loop.add_signal_handler`.
+#[track_caller]
+pub fn signals(number: i32) -> io::Result<Signals> {
+    let pipe = sys::watch_signal(number)?;
+    Ok(Signals {
+        pipe: Watched::new(pipe),
+    })
+}
+
+/// Waits until the user interrupts the program, as by Ctrl-C.
+///
+/// # Errors
+///
+/// As [`signals`].
+///
+/// # Cancel safety
+///
+/// Once this has been polled, an interrupt does not end the process any more, whether anybody waits
+/// or not.
+pub async fn interrupted() -> io::Result<()> {
+    signals(libc::SIGINT)?.next().await
+}
+
+/// Signals of one kind: see [`signals`].
+#[derive(Debug)]
+pub struct Signals {
+    pipe: Watched<SignalPipe>,
+}
+
+impl Signals {
+    /// Waits for the next signal. Those that come together are one.
+    ///
+    /// # Errors
+    ///
+    /// Gives the operating system's error.
+    ///
+    /// # Cancel safety
+    ///
+    /// No signal is lost.
+    pub async fn next(&mut self) -> io::Result<()> {
+        self.pipe
+            .read_with(|pipe| sys::take_signal(pipe.as_fd()))
+            .await
+    }
+}
