@@ -72,6 +72,8 @@ mod program;
 mod reactor;
 mod stream_buffer;
 pub mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod sync;
 #[expect(
     unsafe_code,

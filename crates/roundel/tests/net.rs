@@ -188,7 +188,7 @@ fn a_flood_does_not_keep_the_others_from_their_turns() {
         let (one, other) = connected().await;
         let done = Rc::new(Cell::new(false));
         let flood = spawn(async move {
-            let piece = [0; 1 << 16];
+            let piece = vec![0; 1 << 16];
             while one.write_all(&piece).await.is_ok() {}
         });
         let drain = spawn(async move {

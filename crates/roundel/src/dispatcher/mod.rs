@@ -30,6 +30,8 @@ pub use clock::Clock;
 pub use inbox::Inbox;
 pub use job::{Host, Job};
 pub use order::Order;
+#[cfg(feature = "sim")]
+pub(crate) use order::Random;
 pub use tracer::Tracer;
 
 use std::cell::{Cell, RefCell};

@@ -18,18 +18,18 @@ pub enum Order {
 
 /// A sequence of random numbers: `SplitMix64`, so that a seed means the same for ever.
 #[derive(Debug)]
-pub(super) struct Random {
+pub(crate) struct Random {
     state: Cell<u64>,
 }
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             state: Cell::new(seed),
         }
     }
 
-    fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.state.set(state);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl Random {
     }
 
     /// Returns a number below `bound`, which is not 0.
-    fn below(&self, bound: usize) -> usize {
+    pub(crate) fn below(&self, bound: usize) -> usize {
         let product = u128::from(self.next()) * bound as u128;
         usize::try_from(product >> 64).expect("the result is below bound, which is a usize")
     }

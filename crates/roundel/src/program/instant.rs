@@ -39,7 +39,18 @@ pub fn now() -> Instant {
     Instant::from_nanoseconds(Core::current().dispatcher.now())
 }
 
+/// Returns the present moment, if this thread runs a runtime.
+#[cfg(feature = "sim")]
+pub(crate) fn try_now() -> Option<Instant> {
+    let core = Core::try_current()?;
+    Some(Instant::from_nanoseconds(core.dispatcher.now()))
+}
+
 impl Instant {
+    /// When a virtual clock begins.
+    #[cfg(feature = "sim")]
+    pub(crate) const ZERO: Self = Self { nanoseconds: 0 };
+
     pub(crate) fn from_nanoseconds(nanoseconds: u64) -> Self {
         Self { nanoseconds }
     }

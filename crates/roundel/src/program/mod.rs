@@ -68,7 +68,11 @@ pub use threads::to_thread;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};
 
+#[cfg(feature = "sim")]
+pub(crate) use instant::try_now;
 pub(crate) use source::{Readiness, Source};
+#[cfg(feature = "sim")]
+pub(crate) use task::TaskWaker;
 
 #[doc(hidden)]
 pub use first_completed::{Race, Winner};
