@@ -66,6 +66,8 @@
 compile_error!("roundel needs epoll or kqueue");
 
 pub mod dispatcher;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod net;
 pub mod process;
 mod program;
@@ -80,6 +82,8 @@ mod sync;
     reason = "system calls take descriptors by number and buffers by address"
 )]
 mod sys;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use dispatcher::{Clock, Dispatcher, Host, Inbox, Job, Order, Tracer};
 pub use program::{

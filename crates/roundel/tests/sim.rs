@@ -19,7 +19,10 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn program(network: Network) {
     network.set_latency(MILLISECOND..=300 * MILLISECOND);
     network.set_loss(0.2);
-    let mut listener = network.host("server").listen(7).unwrap();
+    let mut listener = network
+        .host("server")
+        .listen(7)
+        .expect("no accident is an error");
     let server = spawn(task_group(async move |group| {
         for _ in 0..3 {
             let (mut stream, _) = listener.accept().await;
@@ -49,12 +52,21 @@ async fn program(network: Network) {
     let clients = gather((0..3).map(|number| {
         let host = network.host(format!("client {number}"));
         async move {
-            let mut stream = host.connect("server", 7).await.unwrap();
+            let mut stream = host
+                .connect("server", 7)
+                .await
+                .expect("no accident is an error");
             let text = format!("all of this is from number {number}");
-            stream.write_all(text.as_bytes()).await.unwrap();
-            stream.close().await.unwrap();
+            stream
+                .write_all(text.as_bytes())
+                .await
+                .expect("no accident is an error");
+            stream.close().await.expect("no accident is an error");
             let mut echo = String::new();
-            stream.read_to_string(&mut echo).await.unwrap();
+            stream
+                .read_to_string(&mut echo)
+                .await
+                .expect("no accident is an error");
             assert_eq!(echo, text);
         }
     }));
@@ -65,7 +77,10 @@ async fn program(network: Network) {
         weather
     )
     .await;
-    server.await.unwrap().unwrap();
+    server
+        .await
+        .expect("no accident is an error")
+        .expect("no accident is an error");
 }
 
 fn run_with(seed: u64) -> Vec<String> {
