@@ -72,10 +72,10 @@ pub mod net;
 pub mod process;
 mod program;
 mod reactor;
-mod stream_buffer;
 pub mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
+mod stream_buffer;
 mod sync;
 #[expect(
     unsafe_code,
