@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import sslproto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from roundel import _roundel
 
@@ -21,6 +21,7 @@ except ImportError:  # Python can be built without
     ssl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    import contextvars
     import socket
 
     class _AsyncioTransport(sslproto._SSLProtocolTransport):
@@ -50,11 +51,29 @@ if TYPE_CHECKING:
             *,
             extra: dict[str, object] | None = None,
             server: asyncio.AbstractServer | None = None,
+            context: contextvars.Context | None = None,  # from CPython 3.15 on
         ) -> asyncio.Transport: ...
+
+    class _AsyncioStreams(asyncio.StreamReaderProtocol):
+        """The private names of asyncio's streams that this file relies on."""
+
+        _stream_reader: _AsyncioReader | None
+
+    class _AsyncioReader(asyncio.StreamReader):
+        """See above."""
+
+        _buffer: bytearray
 else:
+    _AsyncioStreams = asyncio.StreamReaderProtocol
     _AsyncioTransport = sslproto._SSLProtocolTransport
     _AsyncioProtocol = sslproto.SSLProtocol
     _AsyncioLoop = object
+
+
+class _Newer(TypedDict, total=False):
+    """What asyncio takes from CPython 3.15 on."""
+
+    context: contextvars.Context
 
 
 class SSLTransport(_AsyncioTransport):
@@ -116,6 +135,14 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
         super().connection_made(transport)
 
 
+def _hand_over(streams: _AsyncioStreams, tls: _AsyncioProtocol) -> None:
+    """Gives TLS what a stream has read before it began: the client may have been quick."""
+    reader = streams._stream_reader
+    if reader is not None and reader._buffer:
+        tls._incoming.write(reader._buffer)
+        reader._buffer.clear()
+
+
 class SSLMethods(_AsyncioLoop):
     """The methods of the event loop that make TLS connections."""
 
@@ -161,6 +188,7 @@ class SSLMethods(_AsyncioLoop):
         server: asyncio.AbstractServer | None = None,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
         self._ensure_fd_no_transport(rawsock)
         tls = self._make_ssl_protocol(
@@ -173,7 +201,8 @@ class SSLMethods(_AsyncioLoop):
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
         )
-        transport = self._make_socket_transport(rawsock, tls, extra=extra, server=server)
+        newer: _Newer = {} if context is None else {"context": context}
+        transport = self._make_socket_transport(rawsock, tls, extra=extra, server=server, **newer)
         if isinstance(tls, SSLProtocol):
             tls._unmade = transport
         return tls._get_app_transport()
@@ -217,6 +246,8 @@ class SSLMethods(_AsyncioLoop):
         )
         # What comes from now on is for the new protocol, once it has been told of the transport.
         transport.pause_reading()
+        if server_side and isinstance(protocol, _AsyncioStreams):
+            _hand_over(protocol, tls)
         transport.set_protocol(tls)
         made = self.call_soon(tls.connection_made, transport)
         resumed = self.call_soon(transport.resume_reading)
@@ -226,5 +257,6 @@ class SSLMethods(_AsyncioLoop):
             transport.close()
             made.cancel()
             resumed.cancel()
+            del waiter  # it refers to the exception, which refers to this frame
             raise
         return tls._app_transport

@@ -106,6 +106,16 @@ def test_transports_with_flow_control_have_five_slots():
     assert sorted(slots) == ["_extra", "_high_water", "_loop", "_low_water", "_protocol_paused"]
 
 
+def test_asyncios_streams_keep_what_they_have_read():
+    loop = asyncio.SelectorEventLoop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    reader.feed_data(b"early")
+    assert protocol._stream_reader is reader
+    assert reader._buffer == bytearray(b"early")
+    loop.close()
+
+
 def test_asyncio_tells_debug_mode_by_a_function():
     assert coroutines._is_debug_mode() is False or sys.flags.dev_mode
 

@@ -43,8 +43,9 @@ def test_damaged_records_are_refused_with_pythons_exception(both):
             wire.write(b"\x17\x03\x03\x00\x20" + b"damaged " * 4)
             lost = await server.lost
             assert isinstance(lost, ssl.SSLError)
-            assert lost.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
-            assert "decryption failed or bad record mac" in str(lost)
+            # OpenSSL's reason, a newer one's, too.
+            assert lost.reason in ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
+            assert lost.reason.lower().replace("_", " ") in str(lost)
         assert reports == []
 
     both(main)
