@@ -559,9 +559,7 @@ impl HotType for TimerHandle {
                 c"when($self, /)\n--\n\nReturn the time of the callback, in seconds of loop.time().",
                 Self::when,
             )
-            .getter(c"__class__", |this: &Obj<Self>| {
-                if this.is_exact() { names().timer_handle.clone() } else { this.as_any().type_of() }
-            })
+            .poses_as(|| names().timer_handle.clone())
             .getter(c"_when", Self::when)
             .property(
                 c"_scheduled",

@@ -315,6 +315,7 @@ impl HotType for Timeout {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Timeout(when)\n--\n\nA time limit for an async with block, made by timeout() or timeout_at() (asyncio.Timeout).")
+            .poses_as(|| names().timeout.clone())
             .init(Self::init)
             .method0(
                 c"when",

@@ -79,13 +79,7 @@ pub(super) fn declare_callbacks(class: &mut Class<Future>) {
 /// The private names that asyncio's own code and third parties read.
 pub(super) fn declare_internals(class: &mut Class<Future>) {
     class
-        .getter(c"__class__", |this: &Obj<Future>| {
-            if this.is_exact() {
-                names().c_future.clone()
-            } else {
-                this.as_any().type_of()
-            }
-        })
+        .poses_as(|| names().c_future.clone())
         .property(
             c"_asyncio_future_blocking",
             |this: &Obj<Future>| this.blocking.get(),

@@ -147,6 +147,18 @@ impl<T: HotType> Class<T> {
         self
     }
 
+    /// Passes for an instance of the type that `f` gives, as `isinstance` sees it. What derives from the type does
+    /// not: it has to find its own class there.
+    pub(crate) fn poses_as<F: Fn() -> Object + Copy + 'static>(&mut self, _f: F) -> &mut Self {
+        self.getter(c"__class__", |this: &Obj<T>| {
+            if this.is_exact() {
+                trampoline::conjure::<F>()()
+            } else {
+                this.as_any().type_of()
+            }
+        })
+    }
+
     /// Awaitable: `f` goes one step on.
     pub(crate) fn awaitable<F: Unary<T, Sent>>(&mut self, _f: F) -> &mut Self {
         self.slot(ffi::Py_am_await, trampoline::itself as *mut c_void);

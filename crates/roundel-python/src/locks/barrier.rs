@@ -236,6 +236,7 @@ impl HotType for Barrier {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Barrier(parties)\n--\n\nA point where so many tasks wait for each other (asyncio.Barrier).\n\nRaises:\n    ValueError: parties is less than 1.")
+            .poses_as(|| names().barrier.clone())
             .init(Self::init)
             .repr(Self::repr)
             .method0(

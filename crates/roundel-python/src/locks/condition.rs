@@ -301,6 +301,7 @@ impl HotType for Condition {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Condition(lock=None)\n--\n\nA lock, and waiting for a change of what it guards (asyncio.Condition).")
+            .poses_as(|| names().condition.clone())
             .init(Self::init)
             .repr(Self::repr)
             .method0(

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::{Binding, Bound, describe, describe_waiters};
 use crate::hot::{Args, Class, HotType, Obj, Object, Result, Signature, TypeCell, Visit, boolean};
+use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, Waiters, WaitersView, nothing_to_pass_on};
 
 /// A flag that can be waited for (`asyncio.Event`).
@@ -101,6 +102,7 @@ impl HotType for Event {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Event()\n--\n\nA flag that can be waited for (asyncio.Event).")
+            .poses_as(|| names().event.clone())
             .init(Self::init)
             .repr(Self::repr)
             .method0(

@@ -186,6 +186,7 @@ impl HotType for Lock {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Lock()\n--\n\nA mutual exclusion for tasks, first come, first served (asyncio.Lock).")
+            .poses_as(|| names().lock.clone())
             .init(Self::init)
             .repr(Self::repr)
             .on_set_attribute(|this: &Obj<Self>, name: &Object| {

@@ -202,6 +202,7 @@ impl HotType for Semaphore {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Semaphore(value=1)\n--\n\nSo many permits that tasks acquire and release (asyncio.Semaphore).\n\nRaises:\n    ValueError: the value is negative.")
+            .poses_as(|| names().semaphore.clone())
             .init(Self::init)
             .repr(|this: &Obj<Self>| describe(this, &this.state()?))
             .on_set_attribute(|this: &Obj<Self>, name: &Object| {
@@ -281,6 +282,7 @@ impl HotType for BoundedSemaphore {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"BoundedSemaphore(value=1)\n--\n\nA semaphore whose release() raises ValueError when nobody holds a permit (asyncio.BoundedSemaphore).")
+            .poses_as(|| names().bounded_semaphore.clone())
             .init(Self::init)
             .repr(|this: &Obj<Self>| describe(this, &this.base().state()?))
             .property(

@@ -3,6 +3,7 @@
 use super::Queue;
 use super::items::Order;
 use crate::hot::{Args, Class, HotType, Obj, TypeCell, Visit};
+use crate::names::names;
 
 /// A queue that gives the least item first (`asyncio.PriorityQueue`).
 #[derive(Default)]
@@ -20,6 +21,7 @@ impl HotType for PriorityQueue {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"PriorityQueue(maxsize=0)\n--\n\nA queue that gives the least item first, often a tuple (priority, data) (asyncio.PriorityQueue).")
+            .poses_as(|| names().priority_queue.clone())
             .init(|this: &Obj<Self>, args: &Args<'_>| Queue::init(this.base(), args, Order::Priority));
     }
 
@@ -44,6 +46,7 @@ impl HotType for LifoQueue {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"LifoQueue(maxsize=0)\n--\n\nA queue that gives the item first that was put last (asyncio.LifoQueue).")
+            .poses_as(|| names().lifo_queue.clone())
             .init(|this: &Obj<Self>, args: &Args<'_>| Queue::init(this.base(), args, Order::Lifo));
     }
 

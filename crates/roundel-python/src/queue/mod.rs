@@ -414,6 +414,7 @@ impl HotType for Queue {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"Queue(maxsize=0)\n--\n\nA queue of items; with a maxsize greater than 0, put() waits while there are that many (asyncio.Queue).")
+            .poses_as(|| names().queue.clone())
             .init(|this: &Obj<Self>, args: &Args<'_>| Self::init(this, args, Order::Fifo))
             .generic()
             .repr(|this: &Obj<Self>| Self::describe(this, &format!(" at {:#x}", this.address())))

@@ -437,13 +437,7 @@ fn declare_internals(class: &mut Class<Task>) {
             c"_wakeup($self, future, /)\n--\n\nGo one step on because a future is done.",
             |this: &Obj<Task>, _future: &Object| Task::step_as_callback(this),
         )
-        .getter(c"__class__", |this: &Obj<Task>| {
-            if this.is_exact() {
-                names().c_task.clone()
-            } else {
-                this.as_any().type_of()
-            }
-        })
+        .poses_as(|| names().c_task.clone())
         .getter(c"_coro", |this: &Obj<Task>| this.coroutine.get())
         .getter(c"_context", |this: &Obj<Task>| this.context.get())
         .getter(c"_fut_waiter", |this: &Obj<Task>| this.waits_for.get())

@@ -16,6 +16,7 @@ use crate::hot::{
     Str, TypeCell, Visit, close, copy_context, exceptions, is_instance_of, none,
 };
 use crate::loop_ref::LoopRef;
+use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, attempt, nothing_to_pass_on};
 
 use exit::Exit;
@@ -305,6 +306,7 @@ impl HotType for TaskGroup {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"TaskGroup()\n--\n\nAn async with block that ends when all its tasks have ended (asyncio.TaskGroup).\n\nA task that fails has the others and the block cancelled; what failed comes out as an ExceptionGroup.")
+            .poses_as(|| names().task_group.clone())
             .init(|_: &Obj<Self>, args: &Args<'_>| {
                 static SIGNATURE: Signature<0> = Signature::method("TaskGroup.__init__", []);
                 SIGNATURE.bind(args).map(drop)
