@@ -13,6 +13,8 @@ _REPLACED = (
     "ensure_future",
     "Event",
     "Future",
+    "future_add_to_awaited_by",
+    "future_discard_from_awaited_by",
     "gather",
     "Handle",
     "LifoQueue",

@@ -88,6 +88,10 @@ else:
         custom_task_constructor: _TaskConstructor[_TaskT_co],
     ) -> _EagerTaskFactory[_TaskT_co]: ...
 
+if sys.version_info >= (3, 14):
+    from asyncio import future_add_to_awaited_by as future_add_to_awaited_by
+    from asyncio import future_discard_from_awaited_by as future_discard_from_awaited_by
+
 if sys.version_info >= (3, 15):
     from asyncio import TaskGroup as TaskGroup
 else:

@@ -46,6 +46,7 @@ fn fill(module: &Module) -> Result<()> {
         .class::<handle::TimerHandle>()?;
     module.class::<event_loop::EventLoop>()?;
     module.class::<future::Future>()?.class::<task::Task>()?;
+    future::register(module)?;
     module
         .class::<future_iterator::FutureIterator>()?
         .class::<waiter::Waiter>()?

@@ -132,15 +132,6 @@ pub(super) fn declare_internals(class: &mut Class<Future>) {
                 drop(old);
                 Ok(())
             },
-        )
-        .property(
-            c"_asyncio_awaited_by",
-            |this: &Obj<Future>| this.look(|rare| rare.awaited_by.clone()),
-            |this: &Obj<Future>, value: &Object| {
-                let value = value.not_none().cloned();
-                let old = this.rare(|rare| std::mem::replace(&mut rare.awaited_by, value));
-                drop(old);
-                Ok(())
-            },
         );
+    super::awaited_by::declare(class);
 }

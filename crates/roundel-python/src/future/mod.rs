@@ -2,11 +2,13 @@
 //!
 //! A [`Task`](crate::task::Task) is a future too, so what is here must do for both.
 
+mod awaited_by;
 mod callbacks;
 mod class;
 
 use std::cell::{Cell, OnceCell};
 
+pub(crate) use awaited_by::register;
 use callbacks::Callback;
 
 use crate::event_loop::EventLoop;
@@ -45,7 +47,7 @@ struct Rare {
     exception_traceback: Option<Object>,
     /// Where the future was made, in debug mode.
     source_traceback: Option<Object>,
-    /// The set of tasks that wait for this one, as CPython 3.14's tools keep it.
+    /// The set of those who were said to wait for this one, from CPython 3.14 on.
     awaited_by: Option<Object>,
 }
 

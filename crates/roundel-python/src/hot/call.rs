@@ -316,6 +316,15 @@ impl Object {
         }
     }
 
+    /// `object.discard(value)` of a set.
+    pub(crate) fn set_discard(&self, value: &Self) -> Result<()> {
+        // SAFETY: a set; the value is borrowed.
+        match unsafe { ffi::PySet_Discard(self.as_ptr(), value.as_ptr()) } {
+            -1 => Err(Raised::already()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes `cause` the cause and the context of this exception.
     pub(crate) fn set_cause(&self, cause: &Self) {
         // SAFETY: both are exceptions; a reference of its own is stolen by each call.

@@ -332,6 +332,7 @@ impl HotType for TaskGroup {
                 Exit::of,
             )
             .getter(c"_tasks", Self::task_set)
+            .getter(c"_parent_task", |this: &Obj<Self>| this.parent.get())
             .repr(Self::repr);
     }
 
