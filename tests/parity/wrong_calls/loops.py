@@ -3,6 +3,8 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
+import gc
 import sys
 
 from .callbacks import coroutine_function, run_callback, throw
@@ -141,6 +143,37 @@ def del_raises(aio, loop):
     return called
 
 
+def del_fails(aio, loop):
+    """Drops what a finaliser raises for: an argument, a result, an item, a context's value."""
+    unraisable = []
+
+    class Dropped:
+        def __del__(self):
+            raise ArithmeticError("dropped")
+
+    async def hand_on():
+        queue = aio.Queue()
+        queue.put_nowait(Dropped())
+        await queue.get()
+        await aio.create_task(aio.sleep(0, Dropped()))
+        context = contextvars.copy_context()
+        context.run(contextvars.ContextVar("variable").set, Dropped())
+        await aio.create_task(aio.sleep(0), context=context)
+        loop.call_later(3600, int, Dropped()).cancel()
+        return "handed on"
+
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda seen: unraisable.append(str(seen.exc_value))
+    try:
+        run_callback(loop, lambda dropped: None, Dropped())
+        result = loop.run_until_complete(hand_on())
+        run_callback(loop, int)
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    return [result, *unraisable]
+
+
 def generator_after_shutdown(aio, loop):
     """Starts an asynchronous generator after their shutdown."""
 
@@ -233,6 +266,7 @@ CALLS: dict[str, Call] = {
     "an asynchronous generator's finaliser raises": finaliser_raises,
     "an asynchronous generator after shutdown": generator_after_shutdown,
     "a finaliser calls call_soon": del_raises,
+    "a finaliser raises": del_fails,
     "set_debug to a string": lambda aio, loop: loop.set_debug("yes"),
     "get_running_loop when none runs": lambda aio, loop: aio.get_running_loop(),
     "set_event_loop to a number": lambda aio, loop: asyncio.set_event_loop(1),
