@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from roundel import _roundel
 
 if TYPE_CHECKING:
+    import contextvars
     import socket
     import weakref
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
         _transports: weakref.WeakValueDictionary[int, asyncio.BaseTransport]
 
         def _ensure_fd_no_transport(self, fd: socket.socket) -> None: ...
+        def _make_socket_transport(
+            self,
+            sock: socket.socket,
+            protocol: asyncio.BaseProtocol,
+            waiter: asyncio.Future[None] | None = None,
+            *,
+            extra: dict[str, object] | None = None,
+            server: asyncio.AbstractServer | None = None,
+            context: contextvars.Context | None = None,  # from CPython 3.15 on
+        ) -> asyncio.Transport: ...
 else:
     _AsyncioLoop = object
 
@@ -41,7 +52,12 @@ class TransportMethods(_AsyncioLoop):
         *,
         extra: dict[str, object] | None = None,
         server: asyncio.AbstractServer | None = None,
+        context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
+        if context is not None:  # from CPython 3.15 on: the protocol is called in it
+            return super()._make_socket_transport(
+                sock, protocol, waiter, extra=extra, server=server, context=context
+            )
         self._ensure_fd_no_transport(sock)
         base_events._set_nodelay(sock)  # type: ignore[attr-defined]
         extra = describe(sock, extra)
