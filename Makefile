@@ -17,7 +17,7 @@ SOURCES := Cargo.toml Cargo.lock pyproject.toml $(shell find crates python -name
 DEVELOP := VIRTUAL_ENV=$(CURDIR)/.venv .venv/bin/maturin develop
 
 ##@ Use
-.PHONY: help setup pythons build release demo bench bench-io bench-rust
+.PHONY: help setup pythons python-debug build release demo bench bench-io bench-rust
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } \
 		/^[a-z-]+:.*## / { split($$1, target, " "); printf "  %-20s %s\n", target[1], $$2 }' Makefile
@@ -28,6 +28,9 @@ pythons: ## Fetch Debian's builds of the CPythons that are not found, for tests
 	for version in 3.14 3.15; do \
 		scripts/interpreters.sh $$version >/dev/null 2>&1 || scripts/debian-python.sh $$version; \
 	done
+
+python-debug: ## Fetch Debian's debug build of CPython, for test-debug
+	scripts/debian-python.sh 3.14d
 
 build: .venv/.ready ## Build the extension into .venv, quickly
 	$(DEVELOP) --profile fast
@@ -56,7 +59,7 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-services services loom asan
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services loom asan
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
@@ -83,6 +86,13 @@ test-services: .venvs/$$(PY)/.built ## Run other people's clients and servers on
 
 services: ## Install the databases that other people's clients are tested against (Debian, as root)
 	apt-get install --yes redis-server postgresql
+
+test-debug: ## Run the Python tests on a debug build of CPython, where one is found
+	@if found=$$(scripts/interpreters.sh debug); then \
+		PYTEST_ADDOPTS="-m 'not slow' --timeout 300" $(MAKE) PY="$${found%% *}" test-python test-parity test-cpython; \
+	else \
+		echo "no debug build of CPython (python3.14d, say) is found, so nothing is tested on one; make python-debug fetches it"; \
+	fi
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom

