@@ -5,6 +5,7 @@ use crate::hot::{
     Buffer, Bytes, Class, IntoObject, Obj, Object, Outcome, Raised, Result, Session, is_instance_of,
 };
 use crate::names::names;
+use crate::transport::receiver::Receiver;
 
 /// The plain text of one record at the most.
 const RECORD: usize = 16 * 1024;
@@ -76,10 +77,14 @@ impl SslProtocol {
             }
         };
         if used > 0 {
-            let data = Bytes::copy(scratch.filled(used))?;
-            drop(scratch);
-            this.app_protocol()
-                .call_method(&names().data_received, [&data])?;
+            let protocol = this.app_protocol();
+            if let Some(methods) = this.app_receiving.get().native() {
+                (methods.data_received)(&protocol, scratch.filled(used))?;
+            } else {
+                let data = Bytes::copy(scratch.filled(used))?;
+                drop(scratch);
+                protocol.call_method(&names().data_received, [&data])?;
+            }
         }
         if closed {
             Self::peer_closed(this)
@@ -193,6 +198,35 @@ impl SslProtocol {
         // A copy, so that nobody can change the bytes while they are read.
         let bytes = Buffer::of(&buffer)?.read(|bytes| bytes[..count.min(bytes.len())].to_vec());
         Self::received(this, &bytes)
+    }
+}
+
+impl Receiver for SslProtocol {
+    fn is_native(protocol: &Object) -> bool {
+        let native = protocol.downcast::<Self>();
+        native.is_some_and(|this| this.session.get().is_some())
+    }
+
+    fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()> {
+        Self::received(this, data)
+    }
+
+    fn eof_received(this: &Obj<Self>) -> Result<bool> {
+        this.as_any()
+            .call_method(&names().eof_received, [])?
+            .truth()
+    }
+
+    fn pause_writing(this: &Obj<Self>) -> Result<()> {
+        this.as_any()
+            .call_method(&names().pause_writing, [])
+            .map(drop)
+    }
+
+    fn resume_writing(this: &Obj<Self>) -> Result<()> {
+        this.as_any()
+            .call_method(&names().resume_writing, [])
+            .map(drop)
     }
 }
 

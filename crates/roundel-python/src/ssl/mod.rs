@@ -23,10 +23,14 @@ use crate::hot::{
     TypeCell, Visit, exceptions,
 };
 use crate::names::names;
+use crate::transport::receiver::{self, Methods, Receiving};
+
+static METHODS: Methods = Methods::of::<SslProtocol>();
 
 /// Adds the type to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {
     module.class::<SslProtocol>()?;
+    receiver::register(&METHODS);
     Ok(())
 }
 
@@ -64,6 +68,8 @@ pub(crate) struct SslProtocol {
     transport: Slot,
     /// The protocol above; nothing after the connection is lost.
     app_protocol: Slot,
+    /// How that protocol is given what was decrypted, if it has no buffers of its own.
+    app_receiving: Cell<Receiving>,
     /// That protocol has buffers of its own to be filled.
     app_protocol_is_buffered: Cell<bool>,
     /// The program wants no data for now.
@@ -258,6 +264,7 @@ fn declare_connection(class: &mut Class<SslProtocol>) {
             c"_app_protocol",
             |this: &Obj<SslProtocol>| this.app_protocol.get(),
             |this: &Obj<SslProtocol>, protocol: &Object| {
+                this.app_receiving.set(Receiving::of(protocol)?);
                 this.app_protocol.set(protocol.not_none().cloned());
                 Ok(())
             },

@@ -5,6 +5,7 @@ use crate::hot::{
     Buffer, Bytes, Class, Obj, Object, Outcome, Raised, Result, Str, Tuple, exceptions,
 };
 use crate::names::names;
+use crate::transport::StreamTransport;
 
 impl SslProtocol {
     /// `write` of the program's transport.
@@ -73,9 +74,14 @@ impl SslProtocol {
             if waiting > 0 {
                 let mut scratch = Scratch::new();
                 let taken = session.take(&mut scratch.room(0, waiting)[..waiting]);
-                let data = Bytes::copy(scratch.filled(taken))?;
-                drop(scratch);
-                this.transport().call_method(&names().write, [&data])?;
+                let transport = this.transport();
+                if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+                    StreamTransport::write_slice(native, scratch.filled(taken))?;
+                } else {
+                    let data = Bytes::copy(scratch.filled(taken))?;
+                    drop(scratch);
+                    transport.call_method(&names().write, [&data])?;
+                }
             }
         }
         let waiting = this.write_buffer_size()?;

@@ -9,6 +9,10 @@ use crate::names::names;
 ///
 /// Its methods may do what the protocol's methods in Python may do: close the transport, pause it, run Python code.
 pub(crate) trait Receiver: HotType {
+    /// Whether it can be called as Rust: nobody has replaced its methods.
+    fn is_native(protocol: &Object) -> bool {
+        protocol.downcast_exact::<Self>().is_some()
+    }
     /// `data_received()`. The bytes lie in the loop's receive buffer: what is to stay has to be copied.
     fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()>;
     /// `eof_received()`; says whether the transport stays open.
@@ -22,7 +26,7 @@ pub(crate) trait Receiver: HotType {
 /// The methods of a native protocol.
 pub(crate) struct Methods {
     is: fn(&Object) -> bool,
-    pub(super) data_received: fn(&Object, &[u8]) -> Result<()>,
+    pub(crate) data_received: fn(&Object, &[u8]) -> Result<()>,
     pub(super) eof_received: fn(&Object) -> Result<bool>,
     pub(super) pause_writing: fn(&Object) -> Result<()>,
     pub(super) resume_writing: fn(&Object) -> Result<()>,
@@ -32,7 +36,7 @@ impl Methods {
     /// Those of `R`, for a static.
     pub(crate) const fn of<R: Receiver>() -> Self {
         Self {
-            is: |protocol| protocol.downcast_exact::<R>().is_some(),
+            is: R::is_native,
             data_received: |protocol, data| R::data_received(protocol.known(), data),
             eof_received: |protocol| R::eof_received(protocol.known()),
             pause_writing: |protocol| R::pause_writing(protocol.known()),
@@ -44,7 +48,7 @@ impl Methods {
 /// The native protocols there are.
 static KNOWN: Mutex<Vec<&'static Methods>> = Mutex::new(Vec::new());
 
-/// Has transports call a native protocol as Rust, if a protocol is of exactly its type.
+/// Has transports call a native protocol as Rust.
 pub(crate) fn register(methods: &'static Methods) {
     if let Ok(mut known) = KNOWN.lock() {
         known.push(methods);

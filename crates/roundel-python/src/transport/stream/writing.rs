@@ -35,6 +35,18 @@ impl StreamTransport {
         }
     }
 
+    /// `write()` of what the caller keeps: what does not go at once is copied.
+    #[inline]
+    pub(crate) fn write_slice(this: &Obj<Self>, bytes: &[u8]) -> Result<()> {
+        if !Self::may_write(this, "write", bytes.is_empty())? {
+            return Ok(());
+        }
+        match Self::send_now(this, |fd| socket::send(fd, bytes))? {
+            Some(sent) if sent < bytes.len() => Self::keep(this, Bytes::copy(&bytes[sent..])?, 0),
+            _ => Ok(()),
+        }
+    }
+
     /// `write()` of what can change later.
     fn write_buffer(this: &Obj<Self>, data: &Object) -> Result<()> {
         if !data.is_bytearray_or_memoryview() {
