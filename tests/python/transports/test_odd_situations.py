@@ -5,6 +5,7 @@ import gc
 import os
 import re
 import socket
+import sys
 import warnings
 import weakref
 
@@ -32,6 +33,26 @@ def test_a_forgotten_transport_warns_and_closes(new_loop):
     del warning
     gc.collect()
     assert reference() is None
+    theirs.close()
+
+
+def test_a_forgotten_transport_closes_where_warnings_are_errors():
+    loop = roundel.new_event_loop()
+    ours, theirs = socket.socketpair()
+    made = loop.run_until_complete(make_later(loop, ours))
+    loop.close()
+    del ours
+    unraisable = []
+    hook, sys.unraisablehook = sys.unraisablehook, lambda seen: unraisable.append(seen.exc_type)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            made.clear()
+            gc.collect()
+    finally:
+        sys.unraisablehook = hook
+    assert unraisable == [ResourceWarning]
+    assert theirs.recv(1) == b""
     theirs.close()
 
 

@@ -330,21 +330,22 @@ pub(crate) trait Transport: HotType {
 
     /// What `__del__` does: a transport should have been closed before.
     fn forgotten(this: &Obj<Self>) {
-        let warned = Self::describe(this).and_then(|repr| {
+        // One after the other: nothing may be called while an exception is set.
+        let report = |result: Result<()>| {
+            if let Err(raised) = result {
+                raised.unraisable(this.as_any());
+            }
+        };
+        report(Self::describe(this).and_then(|repr| {
             let text = format!("unclosed transport {repr}").into_object()?;
             let args = [text, exceptions::resource_warning(), this.as_any().clone()];
             names()
                 .warn
                 .call_keywords(&args, &names().kw_source)
                 .map(drop)
-        });
-        let closed = this.endpoint().descriptor.close();
-        let detached = Self::detach(this);
-        for result in [warned, closed, detached] {
-            if let Err(raised) = result {
-                raised.unraisable(this.as_any());
-            }
-        }
+        }));
+        report(this.endpoint().descriptor.close());
+        report(Self::detach(this));
     }
 }
 
