@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
         _transports: weakref.WeakValueDictionary[int, asyncio.BaseTransport]
 
+        async def _create_connection_transport(
+            self, sock: socket.socket, *arguments: object, **options: object
+        ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]: ...
         def _ensure_fd_no_transport(self, fd: socket.socket) -> None: ...
         def _make_socket_transport(
             self,
@@ -43,6 +46,21 @@ class TransportMethods(_AsyncioLoop):
     """The methods of a loop that make transports."""
 
     __slots__ = ()
+
+    async def _create_connection_transport(
+        self, sock: socket.socket, *arguments: object, **options: object
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        fd = sock.fileno()
+        before = self._transports.get(fd)
+        try:
+            return await super()._create_connection_transport(sock, *arguments, **options)
+        except BaseException:
+            # Nobody gets the transport, so whoever gave the socket closes it, and the number may
+            # be somebody else's at once. asyncio lets TLS take leave first.
+            transport = self._transports.get(fd)
+            if transport is not before and isinstance(transport, asyncio.Transport):
+                transport.abort()
+            raise
 
     def _make_socket_transport(
         self,

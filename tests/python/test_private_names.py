@@ -40,7 +40,7 @@ def names_the_loop_relies_on():
         if isinstance(node, ast.ClassDef) and node.name == "_AsyncioLoop"
     )
     for node in (node for body in listed for node in body.body):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name
         elif isinstance(node, ast.AnnAssign):
             yield node.target.id
