@@ -59,7 +59,7 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services loom asan
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak loom asan
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
@@ -93,6 +93,10 @@ test-debug: ## Run the Python tests on a debug build of CPython, where one is fo
 	else \
 		echo "no debug build of CPython (python3.14d, say) is found, so nothing is tested on one; make python-debug fetches it"; \
 	fi
+
+soak: .venvs/$$(PY)/.built ## Let many rude clients talk, and disturb many connections, for ten minutes in all
+	.venvs/$(PY)/bin/python -m tests.python.soak
+	.venvs/$(PY)/bin/python -m tests.python.descriptors.watched --connections 100000
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom
