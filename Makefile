@@ -63,10 +63,10 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run; else cargo test --lib --tests --examples; fi
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --all-features; else cargo test --all-features --lib --tests --examples; fi
 
 test-doc: ## Run the examples in the core's documentation
-	cargo test --doc
+	cargo test --doc --all-features
 
 test-each: ## Run the Python tests on every interpreter that is found
 	@scripts/test-each.sh
@@ -117,6 +117,7 @@ ci: lint types docs shape check-free-threaded test ## Run all that a change must
 lint: .venv/.ready ## Check format and lint of Rust and Python
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --package roundel --all-targets --all-features -- -D warnings
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 
@@ -125,7 +126,7 @@ types: build ## Check the package's types and that its stubs tell the truth
 	.venv/bin/python -m mypy.stubtest roundel._roundel
 
 docs: ## Build the core's documentation
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
 
 shape: ## Print the sizes and shares that the style guide bounds
 	.venv/bin/python scripts/shape.py

@@ -42,18 +42,38 @@
 //! descriptor or for another thread; then it runs, once each, those who are ready. Who becomes
 //! ready meanwhile is run in the next turn, at the back.
 //!
-//! - [`spawn`] starts a task, and [`JoinHandle`] is a future of what it comes to. Dropping the
-//!   handle lets the task go on, [`cancel`](JoinHandle::cancel) ends it. A panic ends only its task.
-//! - [`gather!`] runs several futures as tasks and waits for all of them.
-//! - [`sleep`] and [`timeout`] wait for a time; never less than they say.
-//! - [`Queue`], [`Event`] and [`Lock`] let tasks wait for each other, first come, first served. To
-//!   drop a future at any `.await` loses no item and no lock.
-//! - [`run`] runs a program to its end, a [`Runner`] does so on a [`Clock`] and in an [`Order`] of
-//!   choice. The virtual clock jumps from timer to timer, so that hours take no time; a seeded order
-//!   is random, but the same for the same seed, and so finds out programs that rely on an order
-//!   which nobody has promised them. If nothing can happen any more, [`Error::Deadlock`] says who
-//!   waits for what.
+//! | to | there is |
+//! |---|---|
+//! | run a program | [`run`]; [`Runner`] with a [`Clock`] and an [`Order`] of choice |
+//! | start tasks | [`spawn`], [`spawn_named`]: dropping the [`JoinHandle`] lets them go on; [`shield`] |
+//! | do several things at once | [`gather!`], [`task_group`], [`first_completed!`] |
+//! | wait for a time | [`sleep`], [`timeout`], [`interval`]: never less than they say |
+//! | pass things on | [`Queue`], [`PriorityQueue`], [`LifoQueue`], [`oneshot`], [`watch`] |
+//! | wait for each other | [`Event`], [`Lock`], [`Condition`], [`Semaphore`], [`Barrier`] |
+//! | work with threads | [`to_thread`], [`Handle`], [`ThreadQueue`] |
+//! | reach the world | [`net`], [`process`], [`signal`] |
+//!
+//! - Who waits is served first come, first served. To drop a future at any `.await` loses no item, no
+//!   lock and no permit; each method's *Cancel safety* says what it does lose.
+//! - To [cancel](JoinHandle::cancel) a task is to drop its future. A panic ends only its task.
+//! - The virtual clock jumps from timer to timer, so that hours take no time. A seeded order is random,
+//!   but the same for the same seed, and so finds out programs that rely on an order which nobody has
+//!   promised them. If nothing can happen any more, [`Error::Deadlock`] says who waits for what.
 //! - Wakers may go to other threads, and wake the dispatcher from there: see [`external_work`].
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | gives |
+//! |---|---|
+//! | `sim` | `roundel::sim`: a network in memory, with all its accidents drawn from a seed |
+//! | `hyper` | `roundel::hyper`: what hyper 1.x wants of a runtime |
+//! | `tls` | `roundel::tls`: TLS by rustls |
+//!
+//! # Rust
+//!
+//! roundel needs Rust 1.88, and Linux, macOS or a BSD.
 //!
 //! # Layers
 //!

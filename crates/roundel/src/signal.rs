@@ -1,5 +1,7 @@
 //! Signals from the operating system, as something to wait for.
 
+pub use libc::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+
 use std::io;
 use std::os::fd::AsFd;
 
@@ -9,7 +11,7 @@ use crate::sys::{self, SignalPipe};
 /// Returns the signals of one kind from now on; what they would have done otherwise is not done any
 /// more, for the rest of the process' life.
 ///
-/// `number` is one of `libc`'s `SIG…`. Each of those who want to hear of a signal does.
+/// `number` is one of those of this module, or of `libc`. Each of those who want to hear of a signal does.
 ///
 /// # Errors
 ///
@@ -27,7 +29,7 @@ use crate::sys::{self, SignalPipe};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// roundel::run(async {
-///     let mut hang_ups = signal::signals(libc::SIGHUP)?;
+///     let mut hang_ups = signal::signals(signal::SIGHUP)?;
 ///     # std::process::Command::new("kill").args(["-HUP", &std::process::id().to_string()]).status()?;
 ///     hang_ups.next().await
 /// })
@@ -45,6 +47,8 @@ pub fn signals(number: i32) -> io::Result<Signals> {
 
 /// Waits until the user interrupts the program, as by Ctrl-C.
 ///
+/// What comes between two calls is not heard of: for a loop there is [`signals`].
+///
 /// # Errors
 ///
 /// As [`signals`].
@@ -54,7 +58,7 @@ pub fn signals(number: i32) -> io::Result<Signals> {
 /// Once this has been polled, an interrupt does not end the process any more, whether anybody waits
 /// or not.
 pub async fn interrupted() -> io::Result<()> {
-    signals(libc::SIGINT)?.next().await
+    signals(SIGINT)?.next().await
 }
 
 /// Signals of one kind: see [`signals`].

@@ -69,3 +69,31 @@ fn awaiting_one_after_the_other_is_reported_as_a_deadlock() {
         "{report}"
     );
 }
+
+#[test]
+fn a_pipeline_goes_at_the_pace_of_its_slowest_stage() {
+    let output = run("pipeline", &[]);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let taken: Vec<_> = printed
+        .lines()
+        .filter(|line| line.contains("after"))
+        .collect();
+    let expected = [1, 4, 9, 16, 25, 36]
+        .into_iter()
+        .zip([4, 7, 10, 13, 16, 19]);
+    let expected = expected.map(|(square, seconds)| format!("    {square} after {seconds} s"));
+    assert!(taken.into_iter().eq(expected), "{printed}");
+    assert!(
+        printed.find("5 made") > printed.find("    1 after"),
+        "back-pressure"
+    );
+}
+
+#[test]
+fn the_servers_serve_themselves_once() {
+    let output = run("echo", &["--once"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "hello\n");
+    let output = run("chat", &["--once"]);
+    let expected = "ann reads \"bob: hello\"\nann reads \"cid: hello\"\n";
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+}
