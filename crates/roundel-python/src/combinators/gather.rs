@@ -8,7 +8,7 @@ use crate::future::{Future, cancel_args, cancelled_error, loop_or_current};
 use crate::future_ref::{self, FutureRef};
 use crate::hot::{
     Args, Chain, Class, Deque, HotType, IntoObject, Module, Obj, Object, Result, Signature,
-    TypeCell, Visit, boolean, copy_context,
+    TypeCell, Visit, boolean, copy_context, recurse,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -147,7 +147,7 @@ impl GatheringFuture {
         }
         let mut any = false;
         for child in this.children.to_vec() {
-            any |= future_ref::cancel(&child, message)?;
+            any |= recurse(|| future_ref::cancel(&child, message))?;
         }
         if any {
             this.cancel_requested.set(true);
@@ -193,6 +193,7 @@ impl HotType for GatheringFuture {
     type Base = Future;
     const NAME: &'static std::ffi::CStr = c"roundel._GatheringFuture";
     const FREELIST: usize = 64;
+    const CHAINS: bool = true;
     const SUBCLASSABLE: bool = false;
 
     fn cell() -> &'static TypeCell {

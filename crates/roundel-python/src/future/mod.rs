@@ -442,6 +442,7 @@ impl HotType for Future {
     type Base = ();
     const NAME: &'static std::ffi::CStr = c"roundel.Future";
     const FREELIST: usize = 1024;
+    const CHAINS: bool = true;
 
     fn cell() -> &'static TypeCell {
         static CELL: TypeCell = TypeCell::new();

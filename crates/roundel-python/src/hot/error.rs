@@ -17,6 +17,24 @@ use super::object::{Obj, Object};
 #[must_use = "Python's error indicator is set: return this or fetch the exception"]
 pub(crate) struct Raised(());
 
+/// Does what may come back to where it is called; raises `RecursionError` when that is too deep for the stack.
+pub(crate) fn recurse<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    /// Also when `f` panics.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            // SAFETY: this thread has entered.
+            unsafe { ffi::Py_LeaveRecursiveCall() };
+        }
+    }
+    // SAFETY: called by an attached thread, with a C string.
+    if unsafe { ffi::Py_EnterRecursiveCall(c"".as_ptr()) } != 0 {
+        return Err(Raised::already());
+    }
+    let _leave = Leave;
+    f()
+}
+
 /// What a call into Python comes to.
 pub(crate) type Result<T> = std::result::Result<T, Raised>;
 

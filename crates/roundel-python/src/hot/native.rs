@@ -9,6 +9,7 @@ use pyo3_ffi::{PyObject, PyTypeObject};
 
 use super::ancestor::{Ancestor, Prefix};
 use super::cell::Slot;
+use super::chain;
 use super::class::Class;
 use super::gil::GilCell;
 use super::object::{Obj, Object};
@@ -25,6 +26,8 @@ pub(crate) trait HotType: Sized + 'static {
     const FREELIST: usize = 0;
     /// Whether the garbage collector tracks an object from the start. If not, [`Obj::track`] starts it.
     const TRACKED: bool = true;
+    /// Whether objects may own one another in chains of any length, and have to die in a loop.
+    const CHAINS: bool = false;
     /// Whether Python classes may derive from it.
     const SUBCLASSABLE: bool = true;
     /// Whether instances take attributes of their own.
@@ -319,6 +322,17 @@ where
 
 /// `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
+    // SAFETY: Python calls this with an object of our type or of one derived from it.
+    if T::CHAINS && unsafe { ffi::Py_TYPE(object) } == T::cell().pointer() {
+        // SAFETY: tracked from the start, and nobody else knows of it any more.
+        unsafe { chain::bury(object, bury::<T>) };
+    } else {
+        // SAFETY: as above.
+        unsafe { bury::<T>(object) };
+    }
+}
+
+unsafe extern "C" fn bury<T: HotType>(object: *mut PyObject) {
     // SAFETY: Python calls this with an object of our type or of one derived from it.
     let this = unsafe { Obj::<T>::lend(&object) };
     // SAFETY: as above.

@@ -42,6 +42,7 @@ pub(crate) mod exceptions {
         stop_iteration = PyExc_StopIteration,
         stop_async_iteration = PyExc_StopAsyncIteration,
         assertion_error = PyExc_AssertionError,
+        recursion_error = PyExc_RecursionError,
         runtime_error = PyExc_RuntimeError,
         system_error = PyExc_SystemError,
         type_error = PyExc_TypeError,

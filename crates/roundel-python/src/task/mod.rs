@@ -198,13 +198,47 @@ fn check_coroutine(coroutine: &Object) -> Result<()> {
 /// Cancellation.
 impl Task {
     /// Asks for the task to be cancelled; false if it is done.
+    ///
+    /// A task that waits for another hands the request on to that. This goes from one to the next in a loop, so
+    /// that there may be any number of them.
     pub(crate) fn cancel(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
-        this.base().set_log_traceback(false);
-        if this.base().is_done() {
+        if !Self::hear_of_cancellation(this) {
             return Ok(false);
         }
+        let (mut last, mut earlier, mut steps) = (this.clone(), this.clone(), 0_usize);
+        while let Some(next) = last.awaited_task().filter(Self::hear_of_cancellation) {
+            if next.is(&earlier) {
+                return Err(Self::waits_for_itself());
+            }
+            steps += 1;
+            if steps.is_power_of_two() {
+                earlier = next.clone();
+            }
+            last = next;
+        }
+        Self::cancel_awaited(&last, message)
+    }
+
+    /// Counts a request to cancel; false if the task is done.
+    fn hear_of_cancellation(this: &Obj<Self>) -> bool {
+        this.base().set_log_traceback(false);
+        if this.base().is_done() {
+            return false;
+        }
         this.cancels_requested.set(this.cancels_requested.get() + 1);
-        if let Some(awaited) = this.waits_for.get()
+        true
+    }
+
+    /// The task that it waits for, if it is one of exactly ours.
+    fn awaited_task(&self) -> Option<Obj<Self>> {
+        let awaited = self.waits_for.get()?;
+        awaited.downcast_exact::<Self>().cloned()
+    }
+
+    /// Cancels what it waits for; the next step raises `CancelledError` if that can't be cancelled.
+    fn cancel_awaited(this: &Obj<Self>, message: Option<&Object>) -> Result<bool> {
+        let awaited = this.waits_for.get();
+        if let Some(awaited) = awaited.filter(|awaited| awaited.downcast_exact::<Self>().is_none())
             && future_ref::cancel(&awaited, message)?
         {
             return Ok(true);
@@ -212,6 +246,12 @@ impl Task {
         this.must_cancel.set(true);
         this.base().set_cancel_message(message.cloned());
         Ok(true)
+    }
+
+    #[cold]
+    fn waits_for_itself() -> Raised {
+        let text = "maximum recursion depth exceeded: the task waits for itself";
+        Raised::new(&exceptions::recursion_error(), text)
     }
 
     /// Takes one request to cancel back; gives how many are left.
@@ -287,6 +327,7 @@ impl HotType for Task {
     type Base = Future;
     const NAME: &'static std::ffi::CStr = c"roundel.Task";
     const FREELIST: usize = 1024;
+    const CHAINS: bool = true;
 
     fn cell() -> &'static TypeCell {
         static CELL: TypeCell = TypeCell::new();
