@@ -61,6 +61,8 @@ pub struct Dispatcher<J: Job> {
     /// How much has been run since the operating system was last asked for events.
     unpolled: Cell<usize>,
     tracer: RefCell<Option<Rc<dyn Tracer>>>,
+    /// There is a tracer.
+    is_traced: Cell<bool>,
 }
 
 impl<J: Job> Dispatcher<J> {
@@ -81,6 +83,7 @@ impl<J: Job> Dispatcher<J> {
             external: Cell::new(0),
             unpolled: Cell::new(0),
             tracer: RefCell::default(),
+            is_traced: Cell::new(false),
         })
     }
 
@@ -213,6 +216,7 @@ impl<J: Job> Dispatcher<J> {
 
     /// Has `tracer` watch, or nobody.
     pub fn set_tracer(&self, tracer: Option<Rc<dyn Tracer>>) {
+        self.is_traced.set(tracer.is_some());
         let replaced = self.tracer.replace(tracer);
         // Dropping it may run code that calls this dispatcher, which is not borrowed any more.
         drop(replaced);

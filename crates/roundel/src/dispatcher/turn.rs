@@ -48,18 +48,41 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, and
     /// only if descriptors are watched; the clock is read only if there are timers.
+    #[inline]
     pub fn run_once<H: Host<J>>(
         &self,
         host: &mut H,
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
-        let patience = self.patience(may_block);
-        if self.wait(host, patience)?.is_break() {
+        if !self.has_only_jobs() && self.look_around(host, may_block)?.is_break() {
             return Ok(Break(()));
         }
-        self.collect_events();
-        self.collect_timers(may_block);
         Ok(self.run_ready(host))
+    }
+
+    /// Whether jobs are ready and there is nothing else to see to, as mostly in a busy program.
+    #[inline]
+    fn has_only_jobs(&self) -> bool {
+        self.unpolled.get() < JOBS_PER_POLL
+            && self.timers.is_empty()
+            && !self.ready.is_empty()
+            && !self.inbox.has_mail()
+    }
+
+    /// Waits for as long as may be, and makes ready what has happened and what is due.
+    #[inline(never)]
+    fn look_around<H: Host<J>>(
+        &self,
+        host: &mut H,
+        may_block: bool,
+    ) -> io::Result<ControlFlow<()>> {
+        let patience = self.patience(may_block);
+        let flow = self.wait(host, patience)?;
+        if flow.is_continue() {
+            self.collect_events();
+            self.collect_timers(may_block);
+        }
+        Ok(flow)
     }
 
     /// Decides how long the turn may wait.
@@ -81,10 +104,13 @@ impl<J: Job> Dispatcher<J> {
     fn impatience(&self) -> Patience {
         let due = self.unpolled.get() >= JOBS_PER_POLL || !self.is_busy();
         if due && self.reactor.watched() > 0 {
-            Patience::Glance
-        } else {
-            Patience::None
+            return Patience::Glance;
         }
+        if due {
+            // There is nobody to ask.
+            self.unpolled.set(0);
+        }
+        Patience::None
     }
 
     fn patience_until(&self, deadline: Option<u64>) -> Patience {
@@ -195,6 +221,7 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Runs what is ready at this moment.
+    #[inline]
     fn run_ready<H: Host<J>>(&self, host: &mut H) -> ControlFlow<()> {
         let batch = self.ready.len();
         self.unpolled
@@ -217,6 +244,13 @@ impl<J: Job> Dispatcher<J> {
     /// Tells the tracer, if there is one, which may call this dispatcher or replace itself.
     #[inline]
     fn trace(&self, tell: impl FnOnce(&dyn Tracer)) {
+        if self.is_traced.get() {
+            self.trace_by(tell);
+        }
+    }
+
+    #[cold]
+    fn trace_by(&self, tell: impl FnOnce(&dyn Tracer)) {
         let tracer = self.tracer.borrow().clone();
         if let Some(tracer) = tracer {
             tell(&*tracer);
