@@ -18,6 +18,7 @@
 //! is dropped.
 
 mod clock;
+mod heap;
 mod inbox;
 mod job;
 mod order;

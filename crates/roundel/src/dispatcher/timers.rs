@@ -5,17 +5,19 @@
 //! are all dropped at once, so that timeouts which hardly ever strike leave nothing behind.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
+use super::heap::Heap;
 use super::job::Job;
 
 /// Below so many cancelled timers it isn't worth the trouble to look for them.
 const TOLERATED: usize = 100;
 
+/// When a timer is due, and how many were set before it, which decides between equal deadlines.
+type Key = (u64, u64);
+
 /// A heap of jobs by deadline; of equal deadlines, the one set first comes first.
 pub(super) struct Timers<J> {
-    heap: RefCell<BinaryHeap<Timer<J>>>,
+    heap: RefCell<Heap<Key, J>>,
     set_so_far: Cell<u64>,
     cancelled: Cell<usize>,
 }
@@ -32,11 +34,7 @@ impl<J: Job> Timers<J> {
     pub(super) fn push(&self, deadline: u64, job: J) {
         let number = self.set_so_far.get();
         self.set_so_far.set(number + 1);
-        self.heap.borrow_mut().push(Timer {
-            deadline,
-            number,
-            job,
-        });
+        self.heap.borrow_mut().push((deadline, number), job);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,9 +54,8 @@ impl<J: Job> Timers<J> {
             return;
         }
         let timers = self.heap.take().into_vec();
-        let (dead, alive): (Vec<_>, _) = timers
-            .into_iter()
-            .partition(|timer| timer.job.is_cancelled());
+        let (dead, alive): (Vec<_>, _) =
+            timers.into_iter().partition(|(_, job)| job.is_cancelled());
         self.heap.replace(alive.into());
         self.cancelled.set(0);
         // This may run a face's code, so it comes after everything else.
@@ -71,9 +68,9 @@ impl<J: Job> Timers<J> {
     pub(super) fn next_deadline(&self) -> Option<u64> {
         loop {
             let mut heap = self.heap.borrow_mut();
-            let next = heap.peek()?;
-            if !next.job.is_cancelled() {
-                return Some(next.deadline);
+            let ((deadline, _), job) = heap.peek()?;
+            if !job.is_cancelled() {
+                return Some(*deadline);
             }
             let dead = heap.pop();
             drop(heap);
@@ -85,10 +82,10 @@ impl<J: Job> Timers<J> {
     /// Removes and returns the next job whose time has come.
     pub(super) fn pop_due(&self, now: u64) -> Option<J> {
         let mut heap = self.heap.borrow_mut();
-        if heap.peek()?.deadline > now {
+        if heap.peek()?.0.0 > now {
             return None;
         }
-        let job = heap.pop()?.job;
+        let (_, job) = heap.pop()?;
         if job.is_cancelled() {
             self.forget_cancelled();
         }
@@ -100,46 +97,13 @@ impl<J: Job> Timers<J> {
     }
 
     pub(super) fn visit(&self, visit: &mut dyn FnMut(&J)) {
-        self.heap
-            .borrow()
-            .iter()
-            .for_each(|timer| visit(&timer.job));
+        self.heap.borrow().iter().for_each(|(_, job)| visit(job));
     }
 
     /// Takes all jobs out, in no particular order.
     pub(super) fn take(&self) -> Vec<J> {
         self.cancelled.set(0);
-        self.heap
-            .take()
-            .into_iter()
-            .map(|timer| timer.job)
-            .collect()
+        let timers = self.heap.take().into_vec();
+        timers.into_iter().map(|(_, job)| job).collect()
     }
 }
-
-struct Timer<J> {
-    deadline: u64,
-    number: u64,
-    job: J,
-}
-
-impl<J> Ord for Timer<J> {
-    /// The earlier timer is the greater one, since the heap hands out the greatest first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.deadline, other.number).cmp(&(self.deadline, self.number))
-    }
-}
-
-impl<J> PartialOrd for Timer<J> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<J> PartialEq for Timer<J> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl<J> Eq for Timer<J> {}

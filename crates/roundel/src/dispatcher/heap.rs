@@ -1,0 +1,137 @@
+//! A heap with four children to a node: half as deep as one with two, and what is compared lies side by side in
+//! memory. A node's children are reached in one or two steps to main memory, which are what tens of thousands of
+//! timers cost.
+
+const CHILDREN: usize = 4;
+
+/// A heap that gives the value with the least key first. No two keys are equal.
+#[derive(Debug)]
+pub(super) struct Heap<K, V> {
+    /// The children of the node `n` are at `4 n + 1` and after, and no less than it.
+    nodes: Vec<(K, V)>,
+}
+
+impl<K: Ord, V> Heap<K, V> {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Returns what comes first.
+    pub(super) fn peek(&self) -> Option<&(K, V)> {
+        self.nodes.first()
+    }
+
+    pub(super) fn push(&mut self, key: K, value: V) {
+        self.nodes.push((key, value));
+        self.rise(self.nodes.len() - 1);
+    }
+
+    /// Removes and returns what comes first.
+    pub(super) fn pop(&mut self) -> Option<(K, V)> {
+        if self.nodes.is_empty() {
+            return None;
+        }
+        let first = self.nodes.swap_remove(0);
+        self.sink(0);
+        Some(first)
+    }
+
+    /// Returns all, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.nodes.iter()
+    }
+
+    /// Returns all, in no particular order.
+    pub(super) fn into_vec(self) -> Vec<(K, V)> {
+        self.nodes
+    }
+
+    /// Moves a node up to where its parent is less.
+    fn rise(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / CHILDREN;
+            if self.nodes[parent].0 < self.nodes[place].0 {
+                break;
+            }
+            self.nodes.swap(parent, place);
+            place = parent;
+        }
+    }
+
+    /// Moves a node down to where its children are greater.
+    fn sink(&mut self, mut place: usize) {
+        loop {
+            let first = CHILDREN * place + 1;
+            let end = self.nodes.len().min(first + CHILDREN);
+            let Some(least) = (first..end).min_by(|&a, &b| self.nodes[a].0.cmp(&self.nodes[b].0))
+            else {
+                break;
+            };
+            if self.nodes[place].0 < self.nodes[least].0 {
+                break;
+            }
+            self.nodes.swap(place, least);
+            place = least;
+        }
+    }
+}
+
+impl<K, V> Default for Heap<K, V> {
+    fn default() -> Self {
+        Self { nodes: Vec::new() }
+    }
+}
+
+impl<K: Ord, V> From<Vec<(K, V)>> for Heap<K, V> {
+    fn from(nodes: Vec<(K, V)>) -> Self {
+        let mut heap = Self { nodes };
+        for place in (0..heap.nodes.len().div_ceil(CHILDREN)).rev() {
+            heap.sink(place);
+        }
+        heap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Everything that a heap gives, in its order.
+    fn drain(mut heap: Heap<u32, u32>) -> Vec<u32> {
+        std::iter::from_fn(|| heap.pop())
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    /// What a heap of these has to give.
+    fn sorted(keys: &HashSet<u32>) -> Vec<u32> {
+        let mut sorted: Vec<u32> = keys.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted
+    }
+
+    proptest! {
+        #[test]
+        fn the_least_comes_first(keys: HashSet<u32>) {
+            let mut heap = Heap::default();
+            for &key in &keys {
+                heap.push(key, key);
+            }
+            prop_assert_eq!(drain(heap), sorted(&keys));
+        }
+
+        #[test]
+        fn a_list_becomes_a_heap(keys: HashSet<u32>) {
+            let nodes: Vec<(u32, u32)> = keys.iter().map(|&key| (key, key)).collect();
+            prop_assert_eq!(drain(Heap::from(nodes)), sorted(&keys));
+        }
+    }
+}
