@@ -283,9 +283,47 @@ def in_items(kind):
     return build
 
 
+def unawaited(make):
+    """Builds an awaitable that nobody awaits, and after it another one."""
+
+    def build(loop, canary):
+        argument = [canary]
+        argument.append(make(argument))
+        roundel.sleep(0).close()
+
+    return build
+
+
+def getter_of_its_queue(argument):
+    """Returns what waits on a queue that refers to it."""
+    queue = roundel.Queue()
+    queue.cycle = (queue.get(), argument)
+    return queue
+
+
+def after_call(end):
+    """Builds a handle, made while the loop ran, whose argument refers to it."""
+
+    def build(loop, canary):
+        async def running():
+            argument = [canary]
+            argument.append(loop.call_soon(bool, argument))
+            end(argument[1])
+            await roundel.sleep(0)
+
+        loop.run_until_complete(running())
+
+    return build
+
+
 CYCLES = {
     "Handle": in_argument(lambda loop, it: roundel.Handle(int, (it,), loop)),
     "TimerHandle": in_argument(lambda loop, it: roundel.TimerHandle(1.0, int, (it,), loop)),
+    "Handle that was run": after_call(lambda handle: None),
+    "Handle that was cancelled": after_call(lambda handle: handle.cancel()),
+    "getter that nobody awaits": unawaited(getter_of_its_queue),
+    "putter that nobody awaits": unawaited(lambda it: roundel.Queue().put(it)),
+    "sleep that nobody awaits": unawaited(lambda it: roundel.sleep(1, it)),
     "Future's attribute": in_attribute(lambda loop: loop.create_future()),
     "Future's callback": in_callback_of_future,
     "Future's context": in_context_of_future,
@@ -436,3 +474,55 @@ def test_programs_run_the_same_while_the_collector_is_always_at_work(run):
         assert run(main()) == expected
     finally:
         gc.set_threshold(*threshold)
+
+
+def test_what_the_loop_has_done_with_is_collected_while_it_runs(run):
+    async def refer(canary):
+        asyncio.current_task().cycle = (asyncio.current_task(), canary)
+
+    async def make_garbage(loop, canary):
+        for cancelled in (False, True):
+            argument = [canary]
+            argument.append(loop.call_soon(bool, argument))
+            argument.append(loop.call_later(60 if cancelled else 0, bool, argument))
+            for handle in argument[1:]:
+                if cancelled:
+                    handle.cancel()
+        await loop.create_task(refer(canary))
+        await roundel.sleep(0)
+        return weakref.ref(canary)
+
+    async def main():
+        alive = await make_garbage(asyncio.get_running_loop(), Canary())
+        await roundel.sleep(0)
+        gc.collect()
+        assert alive() is None
+
+    run(main())
+
+
+def test_what_is_scheduled_is_not_collected_while_the_loop_runs(run):
+    async def main():
+        loop, called = asyncio.get_running_loop(), []
+
+        def schedule():
+            argument = [loop.create_future()]
+            argument.append(loop.call_soon(called.append, argument))
+            argument.append(loop.call_later(0, called.append, argument))
+            argument.append(loop.create_task(wait(argument)))
+
+        async def wait(argument):
+            await argument[0]
+            called.append(argument)
+
+        schedule()
+        gc.collect()
+        await roundel.sleep(0.01)
+        gc.collect()
+        called[0][0].set_result(None)
+        await roundel.sleep(0)
+        gc.collect()
+        await roundel.sleep(0)
+        assert len(called) == 3
+
+    run(main())

@@ -11,7 +11,8 @@ use crate::names::names;
 use crate::task::Task;
 
 /// Makes `task` the current one of its loop.
-#[inline]
+#[expect(clippy::inline_always, reason = "on the way of every step")]
+#[inline(always)]
 pub(crate) fn enter(event_loop: &LoopRef, task: &Obj<Task>) -> Result<()> {
     match event_loop {
         LoopRef::Native(native) => native.set_current(task),
@@ -20,11 +21,17 @@ pub(crate) fn enter(event_loop: &LoopRef, task: &Obj<Task>) -> Result<()> {
 }
 
 /// Ends the turn of `task`, whose step came to `stepped`.
-#[inline]
+#[expect(clippy::inline_always, reason = "on the way of every step")]
+#[inline(always)]
 pub(crate) fn leave(event_loop: &LoopRef, task: &Obj<Task>, stepped: Result<()>) -> Result<()> {
-    let LoopRef::Foreign(foreign) = event_loop else {
-        return stepped;
-    };
+    match event_loop {
+        LoopRef::Native(_) => stepped,
+        LoopRef::Foreign(foreign) => leave_foreign(foreign, task, stepped),
+    }
+}
+
+#[cold]
+fn leave_foreign(foreign: &Object, task: &Obj<Task>, stepped: Result<()>) -> Result<()> {
     let stepped = stepped.map_err(Raised::fetch);
     names().leave_task.call([foreign, task.as_any()])?;
     stepped.map_err(Raised::restore)
@@ -118,11 +125,17 @@ impl LoopRef {
 
 impl Obj<EventLoop> {
     /// Makes `task` the current one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn set_current(&self, task: &Obj<Task>) -> Result<()> {
         if self.current.holds(task) {
             return Ok(());
         }
+        self.change_current(task)
+    }
+
+    #[inline(never)]
+    fn change_current(&self, task: &Obj<Task>) -> Result<()> {
         self.current.set(Some(task.clone()));
         write(self.as_any(), task.as_any())
     }

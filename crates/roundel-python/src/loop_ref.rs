@@ -128,7 +128,7 @@ impl LoopRef {
     /// A future of ours, for what nobody else sees.
     #[inline]
     pub(crate) fn new_future(&self) -> Result<Obj<Future>> {
-        Ok(Obj::create(Future::on(self)?))
+        Future::create(self.clone())
     }
 
     /// `loop.get_debug()`.
@@ -137,6 +137,16 @@ impl LoopRef {
         match self {
             Self::Native(native) => Ok(native.is_debug()),
             Self::Foreign(foreign) => foreign.call_method(&names().get_debug, [])?.truth(),
+        }
+    }
+
+    /// Where Python is now, if the loop is in debug mode.
+    #[inline]
+    pub(crate) fn source_traceback(&self) -> Result<Option<Object>> {
+        if self.is_debug()? {
+            crate::future::source_traceback().map(Some)
+        } else {
+            Ok(None)
         }
     }
 

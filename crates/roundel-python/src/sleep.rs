@@ -53,12 +53,17 @@ fn poll(waiter: &Obj<Waiter>, woken: bool) -> Poll {
         return Poll::Ready(waiter.item().unwrap_or_else(none));
     }
     let delay = waiter.number();
+    if delay <= 0.0 {
+        return Poll::Yield;
+    }
+    fall_asleep(waiter, delay)
+}
+
+#[inline(never)]
+fn fall_asleep(waiter: &Obj<Waiter>, delay: f64) -> Poll {
     if delay.is_nan() {
         let text = "Invalid delay: NaN (not a number)";
         return Poll::Failed(Raised::new(&exceptions::value_error(), text));
-    }
-    if delay <= 0.0 {
-        return Poll::Yield;
     }
     let event_loop = attempt!(LoopRef::running());
     attempt!(Waiter::wake_later(waiter, &event_loop, delay));

@@ -135,7 +135,8 @@ struct CallbackArgs<'a> {
 
 impl<'a> CallbackArgs<'a> {
     /// Reads `(callback, *args, context=None)`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "arguments stay in registers")]
+    #[inline(always)]
     fn soon(signature: &Signature<2>, args: &Args<'a>) -> Result<Self> {
         let [callback, context] = signature.bind(args)?;
         let callback = callback.expect("invariant: a required parameter is bound");
@@ -149,6 +150,8 @@ impl<'a> CallbackArgs<'a> {
     }
 
     /// Reads `(time, callback, *args, context=None)`.
+    #[expect(clippy::inline_always, reason = "arguments stay in registers")]
+    #[inline(always)]
     fn timed(signature: &Signature<3>, args: &Args<'a>) -> Result<Self> {
         let [time, callback, context] = signature.bind(args)?;
         let callback = callback.expect("invariant: a required parameter is bound");

@@ -28,6 +28,7 @@ use crate::hot::{
 use crate::job::Job;
 use crate::names::names;
 use crate::task::Task;
+use crate::waiter::Waiter;
 
 pub(crate) use callbacks::check_callback;
 pub(crate) use receive_buffer::ReceiveBuffer;
@@ -124,11 +125,11 @@ impl EventLoop {
     /// Puts a job at the end of the ready queue.
     ///
     /// Raises `RuntimeError` if the loop is closed, and in debug mode if this is another thread.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn schedule(&self, job: Job) -> Result<()> {
-        self.check_open()?;
-        if self.debug.get() {
-            self.check_thread()?;
+        if self.closed.get() || self.debug.get() {
+            self.check_use()?;
         }
         self.dispatcher()?.push(job);
         Ok(())
@@ -136,10 +137,7 @@ impl EventLoop {
 
     /// Makes a job ready at a time of the loop's clock, in seconds.
     pub(crate) fn schedule_at(&self, when: f64, job: Job) -> Result<()> {
-        self.check_open()?;
-        if self.debug.get() {
-            self.check_thread()?;
-        }
+        self.check_use()?;
         self.dispatcher()?.push_at(nanoseconds(when), job);
         Ok(())
     }
@@ -184,6 +182,18 @@ impl EventLoop {
         }
     }
 
+    /// Shows the garbage collector what is scheduled: from now on the loop itself may be garbage.
+    fn release_handles(&self) {
+        Waiter::track_last();
+        if let Some(dispatcher) = self.dispatcher.get() {
+            dispatcher.visit_jobs(&mut |job| {
+                if let Job::Handle(handle) = job {
+                    Handle::track(handle);
+                }
+            });
+        }
+    }
+
     fn pending_tasks(&self) -> Vec<Object> {
         let tasks = self.known.to_vec().into_iter().chain(self.held.to_vec());
         tasks.map(Obj::into_any).collect()
@@ -206,6 +216,14 @@ impl EventLoop {
         } else {
             Ok(())
         }
+    }
+
+    fn check_use(&self) -> Result<()> {
+        self.check_open()?;
+        if self.debug.get() {
+            self.check_thread()?;
+        }
+        Ok(())
     }
 
     /// In debug mode: another thread than the loop's own must use `call_soon_threadsafe`.

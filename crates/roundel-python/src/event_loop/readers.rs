@@ -80,6 +80,8 @@ impl EventLoop {
         let arguments = args.positional.get(2..).unwrap_or_default();
         let context = context.and_then(Object::not_none);
         let handle = Handle::create(this, callback, arguments, context)?;
+        // It may stay for as long as the descriptor does, and run many times.
+        Handle::track(&handle);
         this.begin_watching(fd, Job::Handle(handle.clone()), add)?;
         Ok(handle)
     }

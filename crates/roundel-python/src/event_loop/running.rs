@@ -7,7 +7,7 @@ use roundel::Host;
 
 use super::{EventLoop, os_error};
 use crate::channel::Channel;
-use crate::handle::{Handle, TimerHandle, leaves_loop, report};
+use crate::handle::{Handle, leaves_loop, report};
 use crate::hot::{
     Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
     thread_ident,
@@ -30,20 +30,25 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn check(&mut self, result: Result<()>) -> ControlFlow<()> {
         match result {
             Ok(()) => ControlFlow::Continue(()),
-            Err(raised) => {
-                self.failure = Some(raised.fetch());
-                ControlFlow::Break(())
-            }
+            Err(raised) => self.fail(raised),
         }
+    }
+
+    #[cold]
+    fn fail(&mut self, raised: Raised) -> ControlFlow<()> {
+        self.failure = Some(raised.fetch());
+        ControlFlow::Break(())
     }
 }
 
 impl Host<Job> for Runner<'_> {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn run(&mut self, job: Job) -> ControlFlow<()> {
         let result = if self.event_loop.is_debug() {
             self.event_loop.run_timed(self.event_loop, &job)
@@ -80,32 +85,44 @@ impl EventLoop {
         RUNNING.with_borrow(Clone::clone)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn run_job(this: &Obj<Self>, job: &Job) -> Result<()> {
         match job {
             Job::Step(task) => match Task::step(task) {
                 Ok(()) => Ok(()),
                 Err(raised) => Self::step_failed(this, task, raised),
             },
-            Job::Handle(handle) => {
-                if handle.is_cancelled() {
-                    return Ok(());
-                }
-                if let Some(timer) = handle.as_any().downcast_exact::<TimerHandle>() {
-                    timer.came_due();
-                }
-                this.clear_current()?;
-                Handle::run(handle)
-            }
-            Job::Wake(waiter) => Waiter::wake(waiter),
-            Job::Channel(channel) => {
-                if channel.is_cancelled() {
-                    return Ok(());
-                }
-                this.clear_current()?;
-                Channel::run(channel, this)
-            }
+            Job::Handle(handle) => Self::run_handle(this, handle),
+            Job::Wake(waiter) => Self::wake(waiter),
+            Job::Channel(channel) => Self::run_channel(this, channel),
         }
+    }
+
+    #[inline(never)]
+    fn wake(waiter: &Obj<Waiter>) -> Result<()> {
+        Waiter::wake(waiter)
+    }
+
+    #[inline(never)]
+    fn run_channel(this: &Obj<Self>, channel: &Obj<Channel>) -> Result<()> {
+        if channel.is_cancelled() {
+            return Ok(());
+        }
+        this.clear_current()?;
+        Channel::run(channel, this)
+    }
+
+    #[inline(never)]
+    fn run_handle(this: &Obj<Self>, handle: &Obj<Handle>) -> Result<()> {
+        if handle.is_cancelled() {
+            return Ok(());
+        }
+        handle.came_due();
+        this.clear_current()?;
+        let run = Handle::run(handle);
+        Handle::leave_loop(handle);
+        run
     }
 
     /// Does with an exception that a step could not give to its task what is done for a callback.
@@ -167,6 +184,7 @@ impl EventLoop {
         let current = RUNNING.replace(outer);
         drop(current);
         this.release_tasks();
+        this.release_handles();
         this.stopping.set(false);
         this.thread.set(0);
         this.clear_current()?;
@@ -175,26 +193,27 @@ impl EventLoop {
     }
 
     fn turn_until_stopped(&self, this: &Obj<Self>) -> Result<()> {
-        loop {
-            self.turn(this)?;
-            if self.stopping.get() {
-                return Ok(());
-            }
-        }
+        self.turn(this, || self.stopping.get())
     }
 
-    /// One turn: waits for what happens next, and runs what is ready.
-    fn turn(&self, this: &Obj<Self>) -> Result<()> {
+    /// Turns of the loop until `over` says so: each waits for what happens next, and runs what is ready.
+    fn turn(&self, this: &Obj<Self>, over: impl Fn() -> bool) -> Result<()> {
+        let dispatcher = self.dispatcher()?;
         let mut runner = Runner {
             event_loop: this,
             failure: None,
         };
-        let may_block = !self.stopping.get();
-        let turned = self.dispatcher()?.run_once(&mut runner, may_block);
-        match (runner.failure, turned) {
-            (Some(failure), _) => Err(Raised::restore(failure)),
-            (None, Ok(_)) => Ok(()),
-            (None, Err(error)) => Err(os_error(&error)),
+        loop {
+            let turned = dispatcher.run_once(&mut runner, !self.stopping.get());
+            if let Some(failure) = runner.failure.take() {
+                return Err(Raised::restore(failure));
+            }
+            if let Err(error) = turned {
+                return Err(os_error(&error));
+            }
+            if over() {
+                return Ok(());
+            }
         }
     }
 
@@ -248,7 +267,7 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
             c"_run_once",
             c"_run_once($self, /)\n--\n\nRun one turn.",
             |this: &Obj<EventLoop>| {
-                this.turn(this)?;
+                this.turn(this, || true)?;
                 this.clear_current()
             },
         )

@@ -23,7 +23,7 @@ impl EventLoop {
 
     #[inline]
     fn create_future(this: &Obj<Self>) -> Result<Obj<Future>> {
-        Ok(Obj::create(Future::on(&Self::as_ref(this))?))
+        Future::create(Self::as_ref(this))
     }
 
     /// `loop.create_task(coro, *, name=None, context=None, eager_start=None, **kwargs)`.

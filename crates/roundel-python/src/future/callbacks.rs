@@ -56,14 +56,10 @@ impl Future {
     fn add_callback(this: &Obj<Self>, callback: Callback) -> Result<()> {
         let event_loop = this.event_loop()?;
         if this.is_done() {
-            return Self::schedule(this, event_loop, &callback);
+            return Self::schedule(this, event_loop, callback);
         }
         let first = this.callback.take();
-        if first.is_none()
-            && this
-                .look(|rare| rare.callbacks.first().map(|_| ()))
-                .is_none()
-        {
+        if first.is_none() && !this.has_more_callbacks() {
             this.callback.set(Some(callback));
         } else {
             this.callback.set(first);
@@ -72,34 +68,42 @@ impl Future {
         Ok(())
     }
 
+    /// Whether there are callbacks after the first.
+    #[inline]
+    fn has_more_callbacks(&self) -> bool {
+        self.look(|rare| rare.callbacks.first().map(|_| ()))
+            .is_some()
+    }
+
     /// Gives all callbacks to the loop, in order.
     #[inline]
     pub(super) fn schedule_callbacks(this: &Obj<Self>) -> Result<()> {
         let first = this.callback.take();
-        let rest = this.look(|rare| (!rare.callbacks.is_empty()).then_some(()));
-        if first.is_none() && rest.is_none() {
+        let rest = this.has_more_callbacks();
+        if first.is_none() && !rest {
             return Ok(());
         }
         let event_loop = this.event_loop()?;
         if let Some(callback) = first {
-            Self::schedule(this, event_loop, &callback)?;
+            Self::schedule(this, event_loop, callback)?;
         }
-        if rest.is_some() {
+        if rest {
             for callback in this.rare(|rare| std::mem::take(&mut rare.callbacks)) {
-                Self::schedule(this, event_loop, &callback)?;
+                Self::schedule(this, event_loop, callback)?;
             }
         }
         Ok(())
     }
 
-    #[inline]
-    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: &Callback) -> Result<()> {
-        if let Some(context) = &callback.context {
-            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], context);
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: Callback) -> Result<()> {
+        if let Some(context) = callback.context {
+            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], &context);
         }
-        match (event_loop, callback.target.downcast::<Task>()) {
-            (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task.clone())),
-            (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(task),
+        match (event_loop, callback.target.downcast_into::<Task>()) {
+            (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task)),
+            (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(&task),
             (_, None) => Ok(()),
         }
     }
@@ -143,10 +147,7 @@ impl Future {
 
     fn take_callbacks(&self) -> Vec<Callback> {
         let mut all: Vec<Callback> = self.callback.take().into_iter().collect();
-        if self
-            .look(|rare| rare.callbacks.first().map(|_| ()))
-            .is_some()
-        {
+        if self.has_more_callbacks() {
             all.extend(self.rare(|rare| std::mem::take(&mut rare.callbacks)));
         }
         all

@@ -68,12 +68,26 @@ pub(crate) struct Future {
 }
 
 impl Future {
-    /// The value of a new future of `event_loop`.
+    /// A new future of `event_loop`.
     #[inline]
-    pub(crate) fn on(event_loop: &LoopRef) -> Result<Self> {
-        let future = Self::default();
-        future.attach(event_loop)?;
-        Ok(future)
+    pub(crate) fn create(event_loop: LoopRef) -> Result<Obj<Self>> {
+        let origin = event_loop.source_traceback()?;
+        Ok(Obj::create(Self::on(event_loop, origin)))
+    }
+
+    /// The value of a new future of `event_loop`, which was made at `origin`.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
+    pub(crate) fn on(event_loop: LoopRef, origin: Option<Object>) -> Self {
+        Self {
+            event_loop: OnceCell::from(event_loop),
+            outcome: Slot::empty(),
+            callback: Cell::new(None),
+            rare: Cell::new(origin.map(Rare::made_at)),
+            state: Cell::new(State::Pending),
+            blocking: Cell::new(false),
+            log_traceback: Cell::new(false),
+        }
     }
 
     /// Makes it pending, also once more; raises `RuntimeError` for the latter from CPython 3.15 on.
@@ -95,8 +109,7 @@ impl Future {
     #[inline]
     pub(crate) fn attach(&self, event_loop: &LoopRef) -> Result<()> {
         let event_loop = self.event_loop.get_or_init(|| event_loop.clone());
-        if event_loop.is_debug()? {
-            let traceback = source_traceback()?;
+        if let Some(traceback) = event_loop.source_traceback()? {
             let old = self.rare(|rare| rare.source_traceback.replace(traceback));
             drop(old);
         }
@@ -161,6 +174,7 @@ impl Future {
     }
 
     /// Reads what few futures have.
+    #[inline]
     fn look<R>(&self, read: impl FnOnce(&Rare) -> Option<R>) -> Option<R> {
         let rare = self.rare.take()?;
         let result = read(&rare);
@@ -381,7 +395,8 @@ impl Future {
     }
 
     /// One step of `await future`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     pub(crate) fn advance(this: &Obj<Self>) -> Sent {
         if this.is_done() {
             return match Self::result(this) {
@@ -390,10 +405,15 @@ impl Future {
             };
         }
         if this.blocking.replace(true) {
-            let text = "await wasn't used with future";
-            return Sent::Raised(Raised::new(&exceptions::runtime_error(), text));
+            return Self::not_awaited();
         }
         Sent::Yielded(this.as_any().clone())
+    }
+
+    #[cold]
+    fn not_awaited() -> Sent {
+        let text = "await wasn't used with future";
+        Sent::Raised(Raised::new(&exceptions::runtime_error(), text))
     }
 }
 
@@ -500,6 +520,13 @@ impl HotType for Future {
 }
 
 impl Rare {
+    fn made_at(traceback: Object) -> Box<Self> {
+        Box::new(Self {
+            source_traceback: Some(traceback),
+            ..Self::default()
+        })
+    }
+
     fn traverse(&self, visit: &mut Visit) {
         self.callbacks
             .iter()

@@ -12,19 +12,44 @@ use crate::loop_ref::LoopRef;
 use crate::names::names;
 
 /// A callback with its arguments and context (`asyncio.Handle`).
-#[derive(Default)]
+///
+/// In this order in memory: what is needed to run it lies with the object's type and reference count. Timers are many,
+/// and a timer that comes due has long been forgotten by the processor's caches.
+#[repr(C)]
 pub(crate) struct Handle {
-    event_loop: Slot,
+    context: Slot,
     callback: Slot,
     /// The one argument, or a tuple of several.
     arguments: Slot,
-    context: Slot,
-    rare: Cell<Option<Box<Rare>>>,
     /// `arguments` is a tuple of the arguments.
     several: Cell<bool>,
     cancelled: Cell<bool>,
+    /// The loop has it among its timers.
+    scheduled: Cell<bool>,
     /// Handed in by `call_soon_threadsafe()`: other threads can wait for the end of the call.
     shared: Cell<bool>,
+    /// The garbage collector knows of it.
+    tracked: Cell<bool>,
+    event_loop: Slot,
+    rare: Cell<Option<Box<Rare>>>,
+}
+
+impl Default for Handle {
+    /// What Python makes, which has told the garbage collector.
+    fn default() -> Self {
+        Self {
+            event_loop: Slot::empty(),
+            callback: Slot::empty(),
+            arguments: Slot::empty(),
+            context: Slot::empty(),
+            rare: Cell::new(None),
+            several: Cell::new(false),
+            cancelled: Cell::new(false),
+            scheduled: Cell::new(false),
+            shared: Cell::new(false),
+            tracked: Cell::new(true),
+        }
+    }
 }
 
 /// What few handles need.
@@ -40,6 +65,15 @@ struct Rare {
     finished: Option<Object>,
 }
 
+impl Rare {
+    fn made_at(traceback: Object) -> Box<Self> {
+        Box::new(Self {
+            source_traceback: Some(traceback),
+            ..Self::default()
+        })
+    }
+}
+
 /// A handle that is run at a time (`asyncio.TimerHandle`).
 #[derive(Default)]
 pub(crate) struct TimerHandle {
@@ -47,12 +81,13 @@ pub(crate) struct TimerHandle {
     when: Cell<f64>,
     /// The time as it was given, if that was no float.
     given: Slot,
-    /// The loop has it among its timers.
-    scheduled: Cell<bool>,
 }
 
 impl Handle {
     /// A handle for `callback(*arguments)` in `context`, the current one if none is given.
+    ///
+    /// The garbage collector is not shown it: while the loop runs, it is the loop's, as all is that it holds. It is
+    /// [tracked](Self::track) once it can be anybody else's.
     #[expect(clippy::inline_always, reason = "a value is built where it will live")]
     #[inline(always)]
     fn prepare(
@@ -60,31 +95,39 @@ impl Handle {
         callback: &Object,
         arguments: &[Object],
         context: Option<&Object>,
+        is_timer: bool,
     ) -> Result<Self> {
         let context = match context {
             Some(context) => context.clone(),
             None => crate::hot::copy_context()?,
         };
+        let origin = event_loop.source_traceback()?;
         let several = arguments.len() > 1;
         let arguments = match arguments {
             [] => None,
             [one] => Some(one.clone()),
             several => Some(Tuple::of(several)?),
         };
-        let handle = Self {
+        Ok(Self {
             event_loop: Slot::new(Some(event_loop.as_any().clone())),
             callback: Slot::new(Some(callback.clone())),
             arguments: Slot::new(arguments),
             context: Slot::new(Some(context)),
-            rare: Cell::new(None),
+            rare: Cell::new(origin.map(Rare::made_at)),
             several: Cell::new(several),
             cancelled: Cell::new(false),
+            scheduled: Cell::new(is_timer),
             shared: Cell::new(false),
-        };
-        if let Some(traceback) = event_loop.source_traceback()? {
-            handle.rare(|rare| rare.source_traceback = Some(traceback));
+            tracked: Cell::new(false),
+        })
+    }
+
+    /// Shows it to the garbage collector from now on.
+    #[inline]
+    pub(crate) fn track(this: &Obj<Self>) {
+        if !this.tracked.replace(true) {
+            this.track();
         }
-        Ok(handle)
     }
 
     /// Reads and changes what few handles have. `change` must not run Python code.
@@ -104,16 +147,35 @@ impl Handle {
     }
 
     /// Makes a handle. The caller puts it into the loop's queue.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
     pub(crate) fn create(
         event_loop: &Obj<EventLoop>,
         callback: &Object,
         arguments: &[Object],
         context: Option<&Object>,
     ) -> Result<Obj<Self>> {
-        Ok(Obj::create(Self::prepare(
-            event_loop, callback, arguments, context,
-        )?))
+        let handle = Obj::create(Self::prepare(
+            event_loop, callback, arguments, context, false,
+        )?);
+        if !event_loop.is_running() {
+            Self::track(&handle);
+        }
+        Ok(handle)
+    }
+
+    /// Hears that the loop has it no longer among its timers, if it did.
+    #[inline]
+    pub(crate) fn came_due(&self) {
+        self.scheduled.set(false);
+    }
+
+    /// Hears that the loop has done with it.
+    #[inline]
+    pub(crate) fn leave_loop(this: &Obj<Self>) {
+        if !this.is_last() {
+            Self::track(this);
+        }
     }
 
     fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -295,6 +357,7 @@ impl Handle {
         if this.cancelled.replace(true) {
             return Ok(());
         }
+        Self::track(this);
         if let Some(event_loop) = this.event_loop.get() {
             if LoopRef::of(&event_loop).is_debug()? {
                 let repr = this.repr()?;
@@ -368,6 +431,7 @@ impl HotType for Handle {
     type Base = ();
     const NAME: &'static std::ffi::CStr = c"roundel.Handle";
     const FREELIST: usize = 1024;
+    const TRACKED: bool = false;
     const ATTRIBUTES: bool = false;
 
     fn cell() -> &'static TypeCell {
@@ -445,10 +509,17 @@ impl HotType for Handle {
         self.event_loop.set(None);
         drop(self.rare.take());
     }
+
+    #[inline]
+    fn may_be_tracked(this: &Obj<Self>) -> bool {
+        this.tracked.get()
+    }
 }
 
 impl TimerHandle {
     /// Makes a timer. The caller puts it among the loop's timers.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
     pub(crate) fn create(
         event_loop: &Obj<EventLoop>,
         when: f64,
@@ -456,24 +527,21 @@ impl TimerHandle {
         arguments: &[Object],
         context: Option<&Object>,
     ) -> Result<Obj<Self>> {
-        let handle = Handle::prepare(event_loop, callback, arguments, context)?;
-        let timer = Self {
-            when: Cell::new(when),
-            given: Slot::empty(),
-            scheduled: Cell::new(true),
-        };
-        Ok(Obj::create_chain(Chain {
+        let handle = Handle::prepare(event_loop, callback, arguments, context, true)?;
+        let timer = Obj::create_chain(Chain {
             base: Chain {
                 base: (),
                 value: handle,
             },
-            value: timer,
-        }))
-    }
-
-    /// Hears that the loop has it no longer among its timers.
-    pub(crate) fn came_due(&self) {
-        self.scheduled.set(false);
+            value: Self {
+                when: Cell::new(when),
+                given: Slot::empty(),
+            },
+        });
+        if !event_loop.is_running() {
+            Handle::track(timer.base());
+        }
+        Ok(timer)
     }
 
     fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -501,7 +569,7 @@ impl TimerHandle {
     /// Tells the loop that this need not fire.
     fn tell_cancelled(this: &Obj<Self>, event_loop: &Object) -> Result<()> {
         match event_loop.downcast::<EventLoop>() {
-            Some(native) if this.scheduled.get() => native.timer_cancelled(),
+            Some(native) if this.base().scheduled.get() => native.timer_cancelled(),
             Some(_) => {}
             None => {
                 event_loop.call_method(&names()._timer_handle_cancelled, [this.as_any()])?;
@@ -541,6 +609,7 @@ impl HotType for TimerHandle {
     type Base = Handle;
     const NAME: &'static std::ffi::CStr = c"roundel.TimerHandle";
     const FREELIST: usize = 1024;
+    const TRACKED: bool = false;
     const ATTRIBUTES: bool = false;
 
     fn cell() -> &'static TypeCell {
@@ -563,9 +632,9 @@ impl HotType for TimerHandle {
             .getter(c"_when", Self::when)
             .property(
                 c"_scheduled",
-                |this: &Obj<Self>| this.scheduled.get(),
+                |this: &Obj<Self>| this.base().scheduled.get(),
                 |this: &Obj<Self>, value: &Object| {
-                    this.scheduled.set(value.truth()?);
+                    this.base().scheduled.set(value.truth()?);
                     Ok(())
                 },
             );
@@ -577,6 +646,11 @@ impl HotType for TimerHandle {
 
     fn clear(&self) {
         self.given.set(None);
+    }
+
+    #[inline]
+    fn may_be_tracked(this: &Obj<Self>) -> bool {
+        this.base().tracked.get()
     }
 }
 

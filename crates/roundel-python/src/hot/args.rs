@@ -232,7 +232,16 @@ impl<const N: usize> Signature<N> {
     }
 
     /// The keywords that no parameter has, for a function that hands them on.
+    #[inline]
     pub(crate) fn rest<'a>(&self, args: &Args<'a>) -> Vec<(&'a Object, &'a Object)> {
+        if args.names.is_empty() {
+            return Vec::new();
+        }
+        self.unknown(args)
+    }
+
+    #[cold]
+    fn unknown<'a>(&self, args: &Args<'a>) -> Vec<(&'a Object, &'a Object)> {
         let unknown = |name: &Object| !self.names.iter().any(|known| Str::equals(name, known));
         args.names
             .iter()

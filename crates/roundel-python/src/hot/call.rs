@@ -65,16 +65,43 @@ impl<const N: usize> Vector<N> {
     }
 }
 
+/// How a type has its objects called with a vector of arguments, if it has such a way.
+#[inline]
+fn vector_function(object: &Object) -> Option<ffi::vectorcallfunc> {
+    // SAFETY: reads the type of a live object.
+    let kind = unsafe { ffi::Py_TYPE(object.as_ptr()) };
+    // SAFETY: a type that is ready.
+    if unsafe { ffi::PyType_HasFeature(kind, ffi::Py_TPFLAGS_HAVE_VECTORCALL) } == 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    let offset = unsafe { (*kind).tp_vectorcall_offset };
+    // SAFETY: the type says that its objects have the function there.
+    let place = unsafe { object.as_ptr().byte_offset(offset) };
+    // SAFETY: as above.
+    unsafe { *place.cast::<Option<ffi::vectorcallfunc>>() }
+}
+
+/// What a function came to that was called without the interpreter's own checks.
+#[inline]
+fn own_result(pointer: *mut PyObject) -> Result<Object> {
+    // SAFETY: a new reference, or null.
+    unsafe { Obj::steal(pointer) }.ok_or_else(Raised::by_callee)
+}
+
 impl Object {
     /// Calls the object with positional arguments.
     #[inline]
     pub(crate) fn call<const N: usize>(&self, args: [&Self; N]) -> Result<Self> {
         let vector = Vector::new(args);
         let flags = N | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let (pointer, none) = (vector.pointer(), std::ptr::null_mut());
+        if let Some(function) = vector_function(self) {
+            // SAFETY: the object's own function, and N live arguments with a free place before them.
+            return own_result(unsafe { function(self.as_ptr(), pointer, flags, none) });
+        }
         // SAFETY: N live arguments with a free place before them.
-        own(unsafe {
-            ffi::PyObject_Vectorcall(self.as_ptr(), vector.pointer(), flags, std::ptr::null_mut())
-        })
+        own(unsafe { ffi::PyObject_Vectorcall(self.as_ptr(), pointer, flags, none) })
     }
 
     /// Calls the object with as many positional arguments as there are.

@@ -46,6 +46,16 @@ impl Raised {
         Self(())
     }
 
+    /// Says that a function has failed, and sees to it that there is an exception.
+    #[cold]
+    pub(super) fn by_callee() -> Self {
+        if indicated() {
+            return Self(());
+        }
+        let kind = super::value::exceptions::system_error();
+        Self::new(&kind, "a call returned NULL without setting an exception")
+    }
+
     /// Raises `exception(text)`.
     #[cold]
     pub(crate) fn new(exception: &Object, text: impl Display) -> Self {

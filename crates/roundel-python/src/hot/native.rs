@@ -46,7 +46,7 @@ pub(crate) trait HotType: Sized + 'static {
     fn clear(&self);
 
     /// Whether [`Obj::track`] may have been called. Asked where `TRACKED` is false.
-    fn may_be_tracked(&self) -> bool {
+    fn may_be_tracked(_this: &Obj<Self>) -> bool {
         true
     }
 
@@ -270,6 +270,12 @@ impl<T: HotType> Obj<T> {
         unsafe { made.unwrap_unchecked() }
     }
 
+    /// Whether `value` is that of the object at `pointer`, which may be null.
+    #[inline]
+    pub(super) fn has_value(pointer: *mut PyObject, value: &T) -> bool {
+        !pointer.is_null() && std::ptr::eq(Layout::<T>::value(pointer), value)
+    }
+
     /// Shows the object to the garbage collector from here on. Needed where `TRACKED` is false.
     #[inline]
     pub(crate) fn track(&self) {
@@ -346,7 +352,7 @@ unsafe extern "C" fn bury<T: HotType>(object: *mut PyObject) {
             return;
         }
     }
-    let tracked = T::TRACKED || this.may_be_tracked();
+    let tracked = T::TRACKED || T::may_be_tracked(this);
     if tracked {
         // SAFETY: a GC type; harmless when it is not tracked.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
@@ -356,8 +362,10 @@ unsafe extern "C" fn bury<T: HotType>(object: *mut PyObject) {
     T::retire_chain(unsafe { &(*layout).chain });
     // SAFETY: our object, which dies.
     unsafe { HeadOf::<T>::clear_weakrefs(object) };
-    // SAFETY: our object.
-    unsafe { HeadOf::<T>::clear_dict(object) };
+    if T::ATTRIBUTES || !exact {
+        // SAFETY: our object.
+        unsafe { HeadOf::<T>::clear_dict(object) };
+    }
     // SAFETY: our object.
     unsafe { (*layout).head.prefix.clear() };
     // SAFETY: only computes an address within the object's memory.

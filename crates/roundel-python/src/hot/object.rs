@@ -94,6 +94,13 @@ impl<T> Obj<T> {
         self.pointer == other.pointer
     }
 
+    /// Whether nobody else owns a reference to it.
+    #[inline]
+    pub(crate) fn is_last(&self) -> bool {
+        // SAFETY: the object lives.
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) == 1 }
+    }
+
     /// The object's address, for keys and messages.
     #[inline]
     pub(crate) fn address(&self) -> usize {

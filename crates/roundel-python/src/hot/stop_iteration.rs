@@ -17,7 +17,8 @@ use super::object::Object;
 use super::value::exceptions;
 
 /// Ends a `tp_iternext` with `value`; gives what the slot has to return.
-#[inline]
+#[expect(clippy::inline_always, reason = "on the way of every await")]
+#[inline(always)]
 pub(super) fn finish(value: Object) -> *mut PyObject {
     if !value.is_none() {
         raise(value);
@@ -67,7 +68,7 @@ mod recycled {
         loaded: false,
     });
 
-    #[inline]
+    #[inline(never)]
     pub(super) fn raise(value: Object) {
         let Some(exception) = free_exception() else {
             let _raised = raise_new(&value);

@@ -3,6 +3,7 @@
 //! Each Rust function has a zero-sized type of its own, so a generic trampoline can be made for it that calls it
 //! directly; no macro, no boxed closure, no look-up.
 
+use std::any::Any;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -13,7 +14,7 @@ use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
 use super::args::{self, Args};
 use super::call::Sent;
 use super::error::{Raised, Result};
-use super::object::{Any, Obj, Object};
+use super::object::{self, Obj, Object};
 use super::stop_iteration;
 use super::value::{IntoObject, exceptions};
 
@@ -40,16 +41,25 @@ pub(super) fn returned(result: Result<Object>) -> *mut PyObject {
 #[inline]
 pub(super) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
     // The objects that a panic can leave half changed are ours; what remains is said in the exception.
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        let text = text.unwrap_or_default();
-        let _raised = Raised::new(
-            &exceptions::system_error(),
-            format!("roundel panicked: {text}"),
-        );
-        on_panic
-    })
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(result) => result,
+        Err(panic) => {
+            raise_panic(panic);
+            on_panic
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn raise_panic(panic: Box<dyn Any + Send>) {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+    let text = text.unwrap_or_default();
+    let _raised = Raised::new(
+        &exceptions::system_error(),
+        format!("roundel panicked: {text}"),
+    );
 }
 
 /// A function of one object and no other argument.
@@ -266,7 +276,7 @@ pub(super) unsafe extern "C" fn set_attribute<T, F: Fn(&Obj<T>, &Object) + Copy 
 
 pub(super) unsafe extern "C" fn itself(this: *mut PyObject) -> *mut PyObject {
     // SAFETY: Python calls the slot with a live object.
-    unsafe { Obj::<Any>::share(this) }.into_ptr()
+    unsafe { Obj::<object::Any>::share(this) }.into_ptr()
 }
 
 pub(super) unsafe extern "C" fn iternext<T, F: Unary<T, Sent>>(

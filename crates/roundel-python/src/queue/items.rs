@@ -67,7 +67,8 @@ impl Items {
         Ok(self.native.is_empty())
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(super) fn add(&self, item: Object) -> Result<()> {
         if self.python.is_set() {
             return self.add_to_python(&item);
@@ -76,6 +77,7 @@ impl Items {
         Ok(())
     }
 
+    #[cold]
     fn add_to_python(&self, item: &Object) -> Result<()> {
         let python = self.python()?;
         let added = match self.order.get() {
@@ -86,7 +88,8 @@ impl Items {
     }
 
     /// Takes the next item out, if there is one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(super) fn take(&self) -> Result<Option<Object>> {
         if self.python.is_set() {
             return self.take_from_python();
@@ -97,6 +100,7 @@ impl Items {
         })
     }
 
+    #[cold]
     fn take_from_python(&self) -> Result<Option<Object>> {
         let python = self.python()?;
         if !python.truth()? {

@@ -280,14 +280,21 @@ impl Queue {
         this.as_any().call_method(&names().empty, [])?.truth()
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn ask_full(this: &Obj<Self>) -> Result<bool> {
         if this.pristine.get() {
             return Ok(this.items.len()? >= this.limit.get());
         }
+        Self::call_full(this)
+    }
+
+    #[cold]
+    fn call_full(this: &Obj<Self>) -> Result<bool> {
         this.as_any().call_method(&names().full, [])?.truth()
     }
 
+    #[cold]
     fn try_get_by_methods(this: &Obj<Self>) -> Result<Option<Object>> {
         if Self::ask_empty(this)? {
             return Ok(None);
@@ -295,6 +302,7 @@ impl Queue {
         this.as_any().call_method(&names().get_nowait, []).map(Some)
     }
 
+    #[cold]
     fn put_by_methods(this: &Obj<Self>, item: &Object) -> Result<()> {
         let put = this.as_any().call_method(&names().put_nowait, [item]);
         put.map(drop)

@@ -39,20 +39,40 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl Default for Task {
     fn default() -> Self {
+        Self::of(None, None, None)
+    }
+}
+
+impl Task {
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
+    fn of(coroutine: Option<Object>, context: Option<Object>, name: Option<Object>) -> Self {
         Self {
-            coroutine: Slot::empty(),
-            context: Slot::empty(),
+            coroutine: Slot::new(coroutine),
+            context: Slot::new(context),
             waits_for: Slot::empty(),
             thrown: Slot::empty(),
-            name: Slot::empty(),
-            // Relaxed: only has to be another number each time.
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            name: Slot::new(name),
+            number: next_number(),
             cancels_requested: Cell::new(0),
             must_cancel: Cell::new(false),
             log_destroy_pending: Cell::new(true),
             link: Link::new(),
         }
     }
+}
+
+/// Another number each time. An addition that no other thread can come between costs as much as a short step, so
+/// that is left to the GIL where there is one.
+#[inline]
+fn next_number() -> u64 {
+    // Relaxed: nothing else depends on it.
+    if cfg!(Py_GIL_DISABLED) {
+        return NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    let number = NEXT.load(Ordering::Relaxed);
+    NEXT.store(number + 1, Ordering::Relaxed);
+    number
 }
 
 /// How a task is to be made.
@@ -89,27 +109,48 @@ impl<'a> TaskOptions<'a> {
             eager: eager.map_or(Ok(false), Object::truth)?,
         })
     }
+
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn context(&self) -> Result<Object> {
+        match self.context {
+            Some(context) => Ok(context.clone()),
+            None => crate::hot::copy_context(),
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn name(&self) -> Result<Option<Object>> {
+        match self.name {
+            Some(name) => Str::of(name)?.into_object().map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 /// Making a task.
 impl Task {
     /// Makes a task of `event_loop` and schedules its first step.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn spawn(
         event_loop: &LoopRef,
         coroutine: &Object,
         options: &TaskOptions<'_>,
     ) -> Result<Obj<Self>> {
         check_coroutine(coroutine)?;
-        let base = Chain {
-            base: (),
-            value: Future::on(event_loop)?,
-        };
+        let origin = event_loop.source_traceback()?;
+        let context = options.context()?;
+        let name = options.name()?;
         let task = Obj::create_chain(Chain {
-            base,
-            value: Self::default(),
+            base: Chain {
+                base: (),
+                value: Future::on(event_loop.clone(), origin),
+            },
+            value: Self::of(Some(coroutine.clone()), Some(context), name),
         });
-        Self::start(&task, event_loop, coroutine, options)?;
+        Self::start(&task, event_loop, options.eager)?;
         Ok(task)
     }
 
@@ -131,25 +172,18 @@ impl Task {
             return Err(raised);
         }
         let options = TaskOptions::of(name, context, eager)?;
-        Self::start(this, &event_loop, coroutine, &options)
+        this.coroutine.set(Some(coroutine.clone()));
+        this.context.set(Some(options.context()?));
+        if let Some(name) = options.name()? {
+            this.name.set(Some(name));
+        }
+        Self::start(this, &event_loop, options.eager)
     }
 
-    #[inline]
-    fn start(
-        this: &Obj<Self>,
-        event_loop: &LoopRef,
-        coroutine: &Object,
-        options: &TaskOptions<'_>,
-    ) -> Result<()> {
-        this.coroutine.set(Some(coroutine.clone()));
-        this.context.set(Some(match options.context {
-            Some(context) => context.clone(),
-            None => crate::hot::copy_context()?,
-        }));
-        if let Some(name) = options.name {
-            this.name.set(Some(Str::of(name)?.into_object()?));
-        }
-        if options.eager && event_loop.is_running()? {
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn start(this: &Obj<Self>, event_loop: &LoopRef, eager: bool) -> Result<()> {
+        if eager && event_loop.is_running()? {
             return Self::start_eagerly(this, event_loop);
         }
         current::register_pending(event_loop, this)?;
@@ -167,17 +201,20 @@ impl Task {
     }
 
     /// Has the loop step this task.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn schedule_step(this: &Obj<Self>) -> Result<()> {
         match this.base().event_loop()? {
             LoopRef::Native(native) => native.schedule(Job::Step(this.clone())),
-            LoopRef::Foreign(_) => {
-                let event_loop = this.base().event_loop()?;
-                let step = this.as_any().attr(&names()._step)?;
-                let context = this.context.get().unwrap_or_else(none);
-                event_loop.call_soon(&step, &[], &context)
-            }
+            foreign @ LoopRef::Foreign(_) => Self::call_step_soon(this, foreign),
         }
+    }
+
+    #[cold]
+    fn call_step_soon(this: &Obj<Self>, event_loop: &LoopRef) -> Result<()> {
+        let step = this.as_any().attr(&names()._step)?;
+        let context = this.context.get().unwrap_or_else(none);
+        event_loop.call_soon(&step, &[], &context)
     }
 
     /// Has the loop throw an exception into this task.
@@ -187,8 +224,17 @@ impl Task {
     }
 }
 
+#[inline]
 fn check_coroutine(coroutine: &Object) -> Result<()> {
-    if coroutine.is_coroutine() || names().is_coroutine.call([coroutine])?.truth()? {
+    if coroutine.is_coroutine() {
+        return Ok(());
+    }
+    look_like_coroutine(coroutine)
+}
+
+#[cold]
+fn look_like_coroutine(coroutine: &Object) -> Result<()> {
+    if names().is_coroutine.call([coroutine])?.truth()? {
         return Ok(());
     }
     let text = format!("a coroutine was expected, got {}", Str::repr(coroutine)?);

@@ -15,7 +15,8 @@ use crate::waiter::Waiter;
 impl Task {
     /// Goes one step on in the task's context. Fails only with what must leave the loop: `KeyboardInterrupt` and
     /// `SystemExit`, and the misuse of a task that is done.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn step(this: &Obj<Self>) -> Result<()> {
         Self::step_by(this, Self::step_in_context)
     }
@@ -25,26 +26,49 @@ impl Task {
         Self::step_by(this, Self::step_here)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn step_by(
         this: &Obj<Self>,
         step: impl FnOnce(&Obj<Self>, Option<Object>) -> Result<()>,
     ) -> Result<()> {
-        let thrown = this.why_thrown()?;
-        if this.base().state() != State::Pending {
-            return Err(Self::already_done(this, thrown.as_ref()));
-        }
-        let thrown = this.with_cancellation(this, thrown)?;
+        let thrown = this.what_is_thrown(this)?;
         let event_loop = this.base().event_loop()?;
         current::enter(event_loop, this)?;
         let stepped = step(this, thrown);
         current::leave(event_loop, this, stepped)
     }
 
-    /// The exception that this step has to throw in: one that was left for it, or that of what it waited for.
-    #[inline]
-    fn why_thrown(&self) -> Result<Option<Object>> {
+    /// The exception that this step has to throw in, if any.
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn what_is_thrown(&self, this: &Obj<Self>) -> Result<Option<Object>> {
         let awaited = self.waits_for.take();
+        let undisturbed = !self.thrown.is_set() && !self.must_cancel.get();
+        if undisturbed
+            && this.base().state() == State::Pending
+            && awaited.as_ref().is_none_or(has_no_exception)
+        {
+            return Ok(None);
+        }
+        self.look_what_is_thrown(this, awaited)
+    }
+
+    #[inline(never)]
+    fn look_what_is_thrown(
+        &self,
+        this: &Obj<Self>,
+        awaited: Option<Object>,
+    ) -> Result<Option<Object>> {
+        let thrown = self.why_thrown(awaited)?;
+        if this.base().state() != State::Pending {
+            return Err(Self::already_done(this, thrown.as_ref()));
+        }
+        self.with_cancellation(this, thrown)
+    }
+
+    /// An exception that was left for this step, or that of what it waited for.
+    fn why_thrown(&self, awaited: Option<Object>) -> Result<Option<Object>> {
         if self.thrown.is_set() {
             return Ok(self.thrown.take());
         }
@@ -61,7 +85,6 @@ impl Task {
     }
 
     /// Puts `CancelledError` in the place of `thrown` if the task is to be cancelled.
-    #[inline]
     fn with_cancellation(
         &self,
         this: &Obj<Self>,
@@ -89,7 +112,8 @@ impl Task {
     }
 
     /// Enters the task's context and runs the coroutine up to its next wait.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(super) fn step_in_context(this: &Obj<Self>, thrown: Option<Object>) -> Result<()> {
         let Some(context) = this.context.get() else {
             return Ok(());
@@ -107,7 +131,8 @@ impl Task {
         Self::settle(this, sent)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn send(&self, thrown: Option<Object>) -> Sent {
         match (self.coroutine.get(), thrown) {
             (Some(coroutine), None) => send(&coroutine),
@@ -118,24 +143,19 @@ impl Task {
     }
 
     /// Does what follows from how the coroutine left off.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn settle(this: &Obj<Self>, sent: Sent) -> Result<()> {
         match sent {
             Sent::Yielded(awaited) => Self::wait_for(this, awaited),
-            Sent::Returned(result) => {
-                settle();
-                Self::returned(this, result)
-            }
-            Sent::Raised(raised) => {
-                let exception = raised.fetch();
-                settle();
-                Self::failed(this, exception)
-            }
+            Sent::Returned(result) => Self::returned(this, result),
+            Sent::Raised(raised) => Self::failed(this, raised.fetch()),
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn returned(this: &Obj<Self>, result: Object) -> Result<()> {
+        settle();
         current::unregister_pending(this)?;
         if this.must_cancel.replace(false) {
             drop(result);
@@ -145,7 +165,9 @@ impl Task {
         Future::set_result(this.base(), result)
     }
 
+    #[inline(never)]
     fn failed(this: &Obj<Self>, exception: Object) -> Result<()> {
+        settle();
         current::unregister_pending(this)?;
         if is_instance_of(&exception, &names().cancelled_error) {
             this.base().set_cancelled_exception(exception);
@@ -162,7 +184,8 @@ impl Task {
     }
 
     /// The coroutine has yielded `awaited`: has the task stepped when that is done.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     fn wait_for(this: &Obj<Self>, awaited: Object) -> Result<()> {
         settle();
         if awaited.is_none() {
@@ -172,13 +195,26 @@ impl Task {
             && this.base().is_native()
         {
             Waiter::park_task(waiter, this)?;
-        } else if let Some(future) = own_future(&awaited) {
+            return Self::now_waits_for(this, awaited);
+        }
+        Self::wait_for_other(this, awaited)
+    }
+
+    #[inline(never)]
+    fn wait_for_other(this: &Obj<Self>, awaited: Object) -> Result<()> {
+        if let Some(future) = own_future(&awaited) {
             if !Self::wait_for_future(this, future)? {
                 return Ok(());
             }
         } else if !Self::wait_for_foreign(this, &awaited)? {
             return Ok(());
         }
+        Self::now_waits_for(this, awaited)
+    }
+
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
+    fn now_waits_for(this: &Obj<Self>, awaited: Object) -> Result<()> {
         this.waits_for.set(Some(awaited));
         if this.must_cancel.get() {
             Self::cancel_at_once(this)?;
@@ -274,6 +310,13 @@ impl Task {
         Self::schedule_throw(this, error)?;
         Ok(false)
     }
+}
+
+/// Whether what a task waited for is of ours, and leaves nothing to be thrown in.
+#[inline]
+fn has_no_exception(awaited: &Object) -> bool {
+    awaited.downcast_exact::<Waiter>().is_some()
+        || own_future(awaited).is_some_and(|future| future.state() == State::Finished)
 }
 
 fn is_cancelled_waiter(awaited: &Object) -> bool {

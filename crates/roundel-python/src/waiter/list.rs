@@ -64,6 +64,14 @@ impl Waiters {
     /// Wakes the first that waits, and takes it and all before it out of the list.
     #[inline]
     pub(crate) fn release_next(&self) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.release_first()
+    }
+
+    #[inline(never)]
+    fn release_first(&self) -> Result<()> {
         while let Some(waiter) = self.0.pop_front() {
             if Waiter::try_wake(&waiter)? {
                 break;

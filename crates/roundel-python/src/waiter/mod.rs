@@ -18,8 +18,8 @@ use crate::event_loop::EventLoop;
 use crate::future::cancelled_error;
 use crate::future_iterator::thrown;
 use crate::hot::{
-    Args, Class, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Result, Sent, Slot, Str,
-    TypeCell, Visit, exceptions, leave_list, none, warn,
+    Args, Class, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Recent, Result, Sent,
+    Slot, Str, TypeCell, Visit, exceptions, leave_list, none, warn,
 };
 use crate::job::Job;
 use crate::loop_ref::LoopRef;
@@ -144,10 +144,14 @@ pub(crate) struct Waiter {
     stage: Cell<Stage>,
     /// `_asyncio_future_blocking`: a guest's protocol.
     blocking: Cell<bool>,
-    /// It has parked, at some time.
+    /// The garbage collector knows of it.
     tracked: Cell<bool>,
     link: Link,
 }
+
+/// The waiter that was made last. The garbage collector hears of a waiter when it parks, or when it still lives when
+/// the next one is made or the loop stops: one that nobody awaits may be part of a cycle.
+static RECENT: Recent = Recent::new();
 
 /// For the operations.
 impl Waiter {
@@ -160,7 +164,7 @@ impl Waiter {
         item: Option<Object>,
         number: f64,
     ) -> Obj<Self> {
-        Obj::create(Self {
+        let made = Obj::create(Self {
             operation,
             owner: owner.map_or_else(OnceCell::new, OnceCell::from),
             item: Slot::new(item),
@@ -172,7 +176,35 @@ impl Waiter {
             blocking: Cell::new(false),
             tracked: Cell::new(false),
             link: Link::new(),
-        })
+        });
+        match RECENT.replace(&made) {
+            Some(previous) => Self::outlived(&previous),
+            None if cfg!(Py_GIL_DISABLED) => Self::track(&made),
+            None => {}
+        }
+        made
+    }
+
+    /// Shows it to the garbage collector: others have been made since, and it still lives.
+    #[inline(never)]
+    fn outlived(this: &Obj<Self>) {
+        if this.owner.get().is_some() || this.item.is_set() {
+            Self::track(this);
+        }
+    }
+
+    /// Shows the last one made to the garbage collector, if it lives.
+    pub(crate) fn track_last() {
+        if let Some(last) = RECENT.take() {
+            Self::track(&last);
+        }
+    }
+
+    #[inline]
+    fn track(this: &Obj<Self>) {
+        if !this.tracked.replace(true) {
+            this.track();
+        }
     }
 
     /// A waiter for `operation` on `owner`.
@@ -275,9 +307,7 @@ impl Waiter {
     pub(crate) fn park(this: &Obj<Self>) -> Poll {
         this.state.set(State::Parked);
         this.blocking.set(true);
-        if !this.tracked.replace(true) {
-            this.track();
-        }
+        Self::track(this);
         Poll::Parked
     }
 
@@ -335,7 +365,8 @@ impl Waiter {
     }
 
     /// Has `task`, one of ours, stepped when this is woken.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every step")]
+    #[inline(always)]
     pub(crate) fn park_task(this: &Obj<Self>, task: &Obj<Task>) -> Result<()> {
         this.blocking.set(false);
         if this.state.get() == State::Parked {
@@ -343,26 +374,40 @@ impl Waiter {
             return Ok(());
         }
         // It was woken, or dealt with by somebody else, before its task could be told.
+        Self::step_now(task)
+    }
+
+    #[cold]
+    fn step_now(task: &Obj<Task>) -> Result<()> {
         Task::schedule_step(task)
     }
 }
 
 /// As a coroutine.
 impl Waiter {
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     fn advance(this: &Obj<Self>) -> Sent {
         let woken = match this.state.get() {
             State::New => false,
             State::Woken | State::Delegated => true,
-            State::Parked => return Self::misused("await wasn't used with future"),
-            State::Done => return Self::misused("cannot reuse already awaited coroutine"),
-            State::Cancelled => return this.raise_cancelled(this),
+            State::Parked | State::Done | State::Cancelled => return this.cannot_try(this),
         };
         this.settle(this, (this.operation.poll)(this, woken))
     }
 
+    #[cold]
+    fn cannot_try(&self, this: &Obj<Self>) -> Sent {
+        match self.state.get() {
+            State::Parked => Self::misused("await wasn't used with future"),
+            State::Done => Self::misused("cannot reuse already awaited coroutine"),
+            _ => self.raise_cancelled(this),
+        }
+    }
+
     /// Does what follows from a try.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     fn settle(&self, this: &Obj<Self>, poll: Poll) -> Sent {
         let (state, sent) = match poll {
             Poll::Parked => return Sent::Yielded(this.as_any().clone()),
@@ -510,7 +555,7 @@ impl HotType for Waiter {
     type Base = ();
     const NAME: &'static std::ffi::CStr = c"roundel.Waiter";
     const FREELIST: usize = 1024;
-    /// Most never park, and one that has not is in no cycle.
+    /// Most never park, and die before the next is made: see `RECENT`.
     const TRACKED: bool = false;
     const SUBCLASSABLE: bool = false;
     const ATTRIBUTES: bool = false;
@@ -567,9 +612,13 @@ impl HotType for Waiter {
         drop(self.rare.take());
     }
 
+    fn retire(&self) {
+        RECENT.forget(self);
+    }
+
     #[inline]
-    fn may_be_tracked(&self) -> bool {
-        self.tracked.get()
+    fn may_be_tracked(this: &Obj<Self>) -> bool {
+        this.tracked.get()
     }
 
     #[inline]
