@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import sys
+import weakref
 
 import pytest
 
@@ -54,6 +56,74 @@ def test_a_callbacks_change_is_seen_by_the_next_in_the_same_context(loop):
     loop.call_soon(loop.stop)
     loop.run_forever()
     assert seen == ["second", "default"]
+
+
+SCHEDULERS = {
+    "call_soon": lambda loop, *call: loop.call_soon(*call),
+    "call_soon_threadsafe": lambda loop, *call: loop.call_soon_threadsafe(*call),
+    "call_later": lambda loop, *call: loop.call_later(0, *call),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_callbacks_handed_in_together_see_nothing_of_each_other(run, schedule):
+    seen = []
+
+    def note(value):
+        seen.append(variable.get())
+        variable.set(value)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for value in "ab":
+            schedule(loop, note, value)
+        variable.set("changed")
+        schedule(loop, note, "c")
+        await roundel.sleep(0.01)
+        assert variable.get() == "changed"
+
+    in_context("initial").run(run, main())
+    assert seen == ["initial", "initial", "changed"]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_a_handles_context_is_the_one_that_its_callback_runs_in(run, schedule):
+    async def main():
+        loop = asyncio.get_running_loop()
+        variable.set("initial")
+        handles = [schedule(loop, variable.set, value) for value in "abc"]
+        asked = handles[0].get_context()
+        assert asked is handles[0].get_context()
+        assert asked is not handles[1].get_context()
+        assert asked[variable] == "initial"
+        asked.run(variable.set, "of the handle")
+        variable.set("changed")
+        assert handles[2].get_context()[variable] == "initial"
+        await roundel.sleep(0.01)
+        assert [handle.get_context()[variable] for handle in handles] == ["a", "b", "c"]
+        assert asked is handles[0].get_context()
+
+    run(main())
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_what_a_variable_held_goes_with_the_callbacks(loop, schedule):
+    class Value:
+        """Can be referred to weakly."""
+
+    def start(value):
+        variable.set(value)
+        for _ in range(3):
+            schedule(loop, int)
+
+    value = Value()
+    alive = weakref.ref(value)
+    contextvars.copy_context().run(start, value)
+    del value
+    gc.collect()
+    assert alive() is not None
+    loop.run_until_complete(roundel.sleep(0.01))
+    assert alive() is None
 
 
 def test_a_task_runs_in_a_copy_of_its_makers_context(run):

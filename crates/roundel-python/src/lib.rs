@@ -28,6 +28,7 @@ mod loop_ref;
 mod names;
 mod queue;
 mod sleep;
+mod snapshot;
 mod ssl;
 mod streams;
 mod task;
@@ -56,7 +57,8 @@ fn fill(module: &Module) -> Result<()> {
     transport::register(module)?;
     module
         .hidden_class::<callback::Callback>()?
-        .hidden_class::<channel::Channel>()?;
+        .hidden_class::<channel::Channel>()?
+        .hidden_class::<snapshot::Snapshot>()?;
     combinators::register(module)?;
     timeout::register(module)?;
     task_group::register(module)?;

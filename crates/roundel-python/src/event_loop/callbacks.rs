@@ -8,6 +8,7 @@ use crate::hot::{
 };
 use crate::job::Job;
 use crate::names::names;
+use crate::snapshot::Snapshot;
 
 impl EventLoop {
     #[inline]
@@ -41,7 +42,8 @@ impl EventLoop {
         if this.is_debug() {
             check_callback(given.callback, "call_soon_threadsafe")?;
         }
-        let handle = Handle::create(this, given.callback, given.arguments, given.context)?;
+        let context = given.context_or_snapshot()?;
+        let handle = Handle::create(this, given.callback, given.arguments, Some(&context))?;
         handle.share();
         this.post(Job::Handle(handle.clone()))?;
         Ok(handle)
@@ -113,8 +115,9 @@ impl EventLoop {
             // Under this name for call_later(), too, as in asyncio.
             check_callback(given.callback, "call_at")?;
         }
+        let context = given.context_or_snapshot()?;
         let timer =
-            TimerHandle::create(this, when, given.callback, given.arguments, given.context)?;
+            TimerHandle::create(this, when, given.callback, given.arguments, Some(&context))?;
         self.dispatcher()?
             .push_at(nanoseconds(when), Job::Handle(timer.base().clone()));
         Ok(timer)
@@ -162,6 +165,12 @@ impl<'a> CallbackArgs<'a> {
             arguments,
             context: context.and_then(Object::not_none),
         })
+    }
+
+    /// The context, for a callback that may have to wait long.
+    #[inline]
+    fn context_or_snapshot(&self) -> Result<Object> {
+        self.context.cloned().map_or_else(Snapshot::take, Ok)
     }
 
     /// The time in seconds, or the `TypeError` that asyncio raises for `None`.

@@ -83,7 +83,7 @@ impl Future {
             event_loop: OnceCell::from(event_loop),
             outcome: Slot::empty(),
             callback: Cell::new(None),
-            rare: Cell::new(origin.map(Rare::made_at)),
+            rare: Cell::new(origin.map(Rare::made_at).map(Box::new)),
             state: Cell::new(State::Pending),
             blocking: Cell::new(false),
             log_traceback: Cell::new(false),
@@ -520,11 +520,11 @@ impl HotType for Future {
 }
 
 impl Rare {
-    fn made_at(traceback: Object) -> Box<Self> {
-        Box::new(Self {
+    fn made_at(traceback: Object) -> Self {
+        Self {
             source_traceback: Some(traceback),
             ..Self::default()
-        })
+        }
     }
 
     fn traverse(&self, visit: &mut Visit) {

@@ -1,15 +1,19 @@
 //! `Handle` and `TimerHandle`: a callback on its way.
 
+mod timer;
+
 use std::cell::Cell;
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
 use crate::hot::{
-    Args, Chain, Class, Comparison, Entered, Float, HotType, IntoObject, Obj, Object, Raised,
-    Result, Signature, Slot, Str, Tuple, TypeCell, Visit, exceptions, none, thread_ident,
+    Args, Class, Entered, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Slot, Str,
+    Tuple, TypeCell, Visit, exceptions, none, thread_ident,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
+use crate::snapshot::Snapshot;
+pub(crate) use timer::TimerHandle;
 
 /// A callback with its arguments and context (`asyncio.Handle`).
 ///
@@ -17,6 +21,7 @@ use crate::names::names;
 /// and a timer that comes due has long been forgotten by the processor's caches.
 #[repr(C)]
 pub(crate) struct Handle {
+    /// Or a [`Snapshot`] of it.
     context: Slot,
     callback: Slot,
     /// The one argument, or a tuple of several.
@@ -66,21 +71,12 @@ struct Rare {
 }
 
 impl Rare {
-    fn made_at(traceback: Object) -> Box<Self> {
-        Box::new(Self {
+    fn made_at(traceback: Object) -> Self {
+        Self {
             source_traceback: Some(traceback),
             ..Self::default()
-        })
+        }
     }
-}
-
-/// A handle that is run at a time (`asyncio.TimerHandle`).
-#[derive(Default)]
-pub(crate) struct TimerHandle {
-    /// When, in seconds of the loop's clock.
-    when: Cell<f64>,
-    /// The time as it was given, if that was no float.
-    given: Slot,
 }
 
 impl Handle {
@@ -113,7 +109,7 @@ impl Handle {
             callback: Slot::new(Some(callback.clone())),
             arguments: Slot::new(arguments),
             context: Slot::new(Some(context)),
-            rare: Cell::new(origin.map(Rare::made_at)),
+            rare: Cell::new(origin.map(Rare::made_at).map(Box::new)),
             several: Cell::new(several),
             cancelled: Cell::new(false),
             scheduled: Cell::new(is_timer),
@@ -219,12 +215,35 @@ impl Handle {
         self.cancelled.get()
     }
 
+    /// The context that it runs in; none once it was cancelled.
+    #[inline]
+    fn own_context(&self) -> Result<Option<Object>> {
+        let context = self.context.get();
+        match context
+            .as_ref()
+            .and_then(Object::downcast_exact::<Snapshot>)
+        {
+            Some(snapshot) => self.copy_context(snapshot).map(Some),
+            None => Ok(context),
+        }
+    }
+
+    fn copy_context(&self, snapshot: &Obj<Snapshot>) -> Result<Object> {
+        let own = snapshot.copy()?;
+        self.context.set(Some(own.clone()));
+        Ok(own)
+    }
+
+    fn context(this: &Obj<Self>) -> Result<Option<Object>> {
+        this.own_context()
+    }
+
     /// Calls the callback in its context.
     ///
     /// An exception goes to the loop's exception handler, but for `KeyboardInterrupt` and `SystemExit`.
     #[inline]
     pub(crate) fn run(this: &Obj<Self>) -> Result<()> {
-        let (Some(callback), Some(context)) = (this.callback.get(), this.context.get()) else {
+        let (Some(callback), Some(context)) = (this.callback.get(), this.own_context()?) else {
             return Ok(());
         };
         let called = if this.shared.get() {
@@ -456,7 +475,7 @@ impl HotType for Handle {
             .method0(
                 c"get_context",
                 c"get_context($self, /)\n--\n\nReturn the context the callback runs in.",
-                |this| this.context.get(),
+                Self::context,
             )
             .method0(
                 c"_run",
@@ -478,7 +497,7 @@ impl HotType for Handle {
                     this.arguments_tuple()
                 }
             })
-            .getter(c"_context", |this| this.context.get())
+            .getter(c"_context", Self::context)
             .getter(c"_loop", |this| this.event_loop.get())
             .getter(c"_cancelled", |this| this.cancelled.get())
             .getter(c"_source_traceback", |this| {
@@ -513,144 +532,6 @@ impl HotType for Handle {
     #[inline]
     fn may_be_tracked(this: &Obj<Self>) -> bool {
         this.tracked.get()
-    }
-}
-
-impl TimerHandle {
-    /// Makes a timer. The caller puts it among the loop's timers.
-    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
-    #[inline(always)]
-    pub(crate) fn create(
-        event_loop: &Obj<EventLoop>,
-        when: f64,
-        callback: &Object,
-        arguments: &[Object],
-        context: Option<&Object>,
-    ) -> Result<Obj<Self>> {
-        let handle = Handle::prepare(event_loop, callback, arguments, context, true)?;
-        let timer = Obj::create_chain(Chain {
-            base: Chain {
-                base: (),
-                value: handle,
-            },
-            value: Self {
-                when: Cell::new(when),
-                given: Slot::empty(),
-            },
-        });
-        if !event_loop.is_running() {
-            Handle::track(timer.base());
-        }
-        Ok(timer)
-    }
-
-    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<5> = Signature::method(
-            "TimerHandle.__init__",
-            [c"when", c"callback", c"args", c"loop", c"context"],
-        )
-        .required(4);
-        let [when, callback, arguments, event_loop, context] = SIGNATURE.bind(args)?;
-        let (Some(when), Some(arguments), Some(event_loop)) = (when, arguments, event_loop) else {
-            return Ok(());
-        };
-        this.when.set(Float::of(when)?);
-        this.given.set(when.is_int().then(|| when.clone()));
-        this.base().fill(callback, arguments, event_loop, context)
-    }
-
-    /// The time, as it was given.
-    fn when(this: &Obj<Self>) -> Result<Object> {
-        this.given
-            .get()
-            .map_or_else(|| this.when.get().into_object(), Ok)
-    }
-
-    /// Tells the loop that this need not fire.
-    fn tell_cancelled(this: &Obj<Self>, event_loop: &Object) -> Result<()> {
-        match event_loop.downcast::<EventLoop>() {
-            Some(native) if this.base().scheduled.get() => native.timer_cancelled(),
-            Some(_) => {}
-            None => {
-                event_loop.call_method(&names()._timer_handle_cancelled, [this.as_any()])?;
-            }
-        }
-        Ok(())
-    }
-
-    fn compare(this: &Obj<Self>, other: &Object, how: Comparison) -> Result<Object> {
-        let Some(other) = other.downcast::<Self>() else {
-            return Ok(names().not_implemented.clone());
-        };
-        let (own, others) = (this.when.get(), other.when.get());
-        match how {
-            Comparison::Less => (own < others).into_object(),
-            Comparison::LessOrEqual => (own < others || Self::equal(this, other)?).into_object(),
-            Comparison::Greater => (own > others).into_object(),
-            Comparison::GreaterOrEqual => (own > others || Self::equal(this, other)?).into_object(),
-            Comparison::Equal => Self::equal(this, other)?.into_object(),
-            Comparison::NotEqual => (!Self::equal(this, other)?).into_object(),
-        }
-    }
-
-    /// Whether both are for the same time, callback and arguments.
-    #[expect(clippy::float_cmp, reason = "the very same time is meant")]
-    fn equal(this: &Obj<Self>, other: &Obj<Self>) -> Result<bool> {
-        let (own, others) = (this.base(), other.base());
-        let callback = own.callback.get().unwrap_or_else(none);
-        Ok(this.when.get() == other.when.get()
-            && own.cancelled.get() == others.cancelled.get()
-            && callback.equals(&others.callback.get().unwrap_or_else(none))?
-            && own.arguments_tuple()?.equals(&others.arguments_tuple()?)?)
-    }
-}
-
-impl HotType for TimerHandle {
-    type Base = Handle;
-    const NAME: &'static std::ffi::CStr = c"roundel.TimerHandle";
-    const FREELIST: usize = 1024;
-    const TRACKED: bool = false;
-    const ATTRIBUTES: bool = false;
-
-    fn cell() -> &'static TypeCell {
-        static CELL: TypeCell = TypeCell::new();
-        &CELL
-    }
-
-    fn class(class: &mut Class<Self>) {
-        class
-            .doc(c"TimerHandle(when, callback, args, loop, context=None)\n--\n\nA callback scheduled by call_later() or call_at() (asyncio.TimerHandle).")
-            .init(Self::init)
-            .compare(Self::compare)
-            .hash(|this: &Obj<Self>| Self::when(this)?.hash())
-            .method0(
-                c"when",
-                c"when($self, /)\n--\n\nReturn the time of the callback, in seconds of loop.time().",
-                Self::when,
-            )
-            .poses_as(|| names().timer_handle.clone())
-            .getter(c"_when", Self::when)
-            .property(
-                c"_scheduled",
-                |this: &Obj<Self>| this.base().scheduled.get(),
-                |this: &Obj<Self>, value: &Object| {
-                    this.base().scheduled.set(value.truth()?);
-                    Ok(())
-                },
-            );
-    }
-
-    fn traverse(&self, visit: &mut Visit) {
-        visit.slot(&self.given);
-    }
-
-    fn clear(&self) {
-        self.given.set(None);
-    }
-
-    #[inline]
-    fn may_be_tracked(this: &Obj<Self>) -> bool {
-        this.base().tracked.get()
     }
 }
 

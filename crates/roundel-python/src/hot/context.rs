@@ -1,5 +1,7 @@
 //! `contextvars` contexts.
 
+use std::ffi::{c_int, c_void};
+
 use pyo3_ffi as ffi;
 
 use super::error::{Raised, Result};
@@ -12,6 +14,45 @@ pub(crate) fn copy_context() -> Result<Object> {
     let copy = unsafe { ffi::PyContext_CopyCurrent() };
     // SAFETY: a new reference, or null with the error indicator set.
     unsafe { Obj::steal(copy) }.ok_or_else(Raised::already)
+}
+
+/// `context.copy()`.
+#[inline]
+pub(crate) fn copy_of(context: &Object) -> Result<Object> {
+    // SAFETY: Python checks that it is a context.
+    let copy = unsafe { ffi::PyContext_Copy(context.as_ptr()) };
+    // SAFETY: a new reference, or null with the error indicator set.
+    unsafe { Obj::steal(copy) }.ok_or_else(Raised::already)
+}
+
+/// What tells the bindings of a context that nobody has entered from those of others: the address of the immutable
+/// map that they are in, which a copy shares, and which is good for as long as a context with it lives. `None` if
+/// that is not to be found.
+pub(crate) fn bindings(context: &Object) -> Option<usize> {
+    /// The first object that was shown, and how many were.
+    type Seen = (usize, usize);
+
+    unsafe extern "C" fn see(object: *mut ffi::PyObject, seen: *mut c_void) -> c_int {
+        // SAFETY: the place that is passed along below.
+        let (first, count) = unsafe { &mut *seen.cast::<Seen>() };
+        if *count == 0 {
+            *first = object as usize;
+        }
+        *count += 1;
+        0
+    }
+
+    if cfg!(Py_GIL_DISABLED) {
+        return None;
+    }
+    // SAFETY: reads the type of a live object.
+    let kind = unsafe { ffi::Py_TYPE(context.as_ptr()) };
+    // SAFETY: a type that is ready.
+    let traverse = unsafe { (*kind).tp_traverse }?;
+    let mut seen: Seen = (0, 0);
+    // SAFETY: the type's own way to show what an object of it refers to; `see` changes nothing.
+    unsafe { traverse(context.as_ptr(), see, (&raw mut seen).cast()) };
+    (seen.1 == 1).then_some(seen.0)
 }
 
 impl Object {

@@ -43,7 +43,7 @@ pub(crate) use bytes::{Buffer, Bytes};
 pub(crate) use call::{Sent, import, send, throw, warn};
 pub(crate) use cell::{Deque, Slot};
 pub(crate) use class::Class;
-pub(crate) use context::{Entered, copy_context};
+pub(crate) use context::{Entered, bindings, copy_context, copy_of};
 pub(crate) use delegate::{await_iterator, close, throw_into};
 pub(crate) use descriptor::{give_away, with_descriptor};
 pub(crate) use error::{Raised, Result, is_instance_of, new_exception, recurse};

@@ -25,6 +25,17 @@ impl Recent {
         self.swap(object.as_ptr())
     }
 
+    /// The last one, if it lives.
+    #[inline]
+    pub(crate) fn get<T: HotType>(&self) -> Option<Obj<T>> {
+        let last = self.0.with(|last| *last);
+        if last.is_null() {
+            return None;
+        }
+        // SAFETY: as in `swap`.
+        Some(unsafe { Obj::share(last) })
+    }
+
     /// Gives the last one, if it lives, and forgets it.
     #[inline]
     pub(crate) fn take<T: HotType>(&self) -> Option<Obj<T>> {

@@ -44,7 +44,7 @@ pub(super) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(result) => result,
         Err(panic) => {
-            raise_panic(panic);
+            raise_panic(&*panic);
             on_panic
         }
     }
@@ -52,7 +52,7 @@ pub(super) fn guarded<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
 
 #[cold]
 #[inline(never)]
-fn raise_panic(panic: Box<dyn Any + Send>) {
+fn raise_panic(panic: &(dyn Any + Send)) {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
     let text = text.unwrap_or_default();

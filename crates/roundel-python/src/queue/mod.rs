@@ -168,7 +168,8 @@ impl Queue {
     }
 
     /// Puts an item into the queue, which is not full.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     fn put(&self, item: Object) -> Result<()> {
         if self.is_shut_down.get() {
             return Err(shut_down());
@@ -178,7 +179,8 @@ impl Queue {
     }
 
     /// Does what follows from putting an item.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     fn has_put(&self) -> Result<()> {
         self.unfinished_tasks.set(self.unfinished_tasks.get() + 1);
         if let Some(finished) = self.finished.get() {
@@ -188,7 +190,8 @@ impl Queue {
     }
 
     /// Takes the next item out, if there is one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
     fn try_get(&self) -> Result<Option<Object>> {
         let item = self.items.take()?;
         if item.is_some() {
