@@ -326,6 +326,23 @@ where
     object
 }
 
+/// Runs the finalizer of an object that dies; false if that has brought it back to life.
+///
+/// Python wants it tracked meanwhile, which some are only once they wait.
+fn finalize_dying<T: HotType>(this: &Obj<T>) -> bool {
+    let object = this.as_ptr();
+    // SAFETY: a complete object of a GC type.
+    let tracked = unsafe { ffi::PyObject_GC_IsTracked(object) } != 0;
+    this.track();
+    // SAFETY: in `tp_dealloc`, before the object is untracked.
+    let dead = unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } == 0;
+    if !tracked && (dead || !this.may_be_tracked()) {
+        // SAFETY: a GC type, tracked above.
+        unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
+    }
+    dead
+}
+
 /// `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
     // SAFETY: Python calls this with an object of our type or of one derived from it.
@@ -346,11 +363,8 @@ unsafe extern "C" fn bury<T: HotType>(object: *mut PyObject) {
     let exact = type_object == T::cell().pointer();
     // A derived class has had its finalizer run by Python already.
     let finalized = exact && T::wants_finalizer(this);
-    if finalized {
-        // SAFETY: in `tp_dealloc`, before the object is untracked.
-        if unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } < 0 {
-            return;
-        }
+    if finalized && !finalize_dying(this) {
+        return;
     }
     let tracked = T::TRACKED || T::may_be_tracked(this);
     if tracked {
