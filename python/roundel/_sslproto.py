@@ -140,7 +140,7 @@ def _hand_over(streams: _AsyncioStreams, tls: _AsyncioProtocol) -> None:
     reader = streams._stream_reader
     if reader is not None and reader._buffer:
         tls._incoming.write(reader._buffer)
-        reader._buffer.clear()
+        reader._buffer = bytearray()
 
 
 class SSLMethods(_AsyncioLoop):
