@@ -2,7 +2,6 @@
 # that a checker lets either stand for the other, as the interpreter does.
 
 import asyncio
-import socket
 import sys
 from asyncio import Barrier as Barrier
 from asyncio import BoundedSemaphore as BoundedSemaphore
@@ -215,7 +214,7 @@ class StreamTransport(asyncio.transports._FlowControlMixin):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        sock: socket.socket,
+        sock: socket,
         protocol: asyncio.BaseProtocol,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, object] | None = None,

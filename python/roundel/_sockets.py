@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     import asyncio
     from socket import _Address
 
-    from roundel import _roundel
-
-    class _AsyncioLoop(_roundel.EventLoop, asyncio.SelectorEventLoop):
-        """The private names of asyncio's loops that this file relies on."""
+    class _AsyncioLoop(asyncio.SelectorEventLoop):
+        """The private names of asyncio's loops, and of the native one, that this file relies on."""
 
         async def _ensure_resolved(
             self,
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
             proto: int,
             loop: asyncio.AbstractEventLoop,
         ) -> list[tuple[int, int, int, str, _Address]]: ...
+        async def _sock_connect_resolved(self, sock: socket.socket, address: object, /) -> None: ...
 else:
     _AsyncioLoop = object
 
