@@ -86,6 +86,7 @@
 compile_error!("roundel needs epoll or kqueue");
 
 pub mod dispatcher;
+mod files;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod net;
@@ -106,6 +107,7 @@ mod sys;
 pub mod tls;
 
 pub use dispatcher::{Clock, Dispatcher, Host, Inbox, Job, Order, Tracer};
+pub use files::{Attempt, FileAccess, Started};
 pub use program::{
     Barrier, Blocked, Condition, Deadlock, Error, Event, ExternalWork, FirstCompleted, Gather,
     Handle, Instant, Interval, JoinHandle, LifoQueue, Lock, LockGuard, Panic, Permit,
@@ -118,6 +120,8 @@ pub use program::{oneshot, queue, watch};
 
 pub use stream_buffer::{Sought, StreamBuffer};
 pub use sys::socket;
+
+pub use sys::Transfer;
 
 #[doc(hidden)]
 pub use program::{Child, Race, Winner};

@@ -4,7 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. What a layer is called by others is its module in the crate's root.
-const LAYERS: [&str; 6] = ["sys", "reactor", "dispatcher", "program", "net", "sim"];
+const LAYERS: [&str; 7] = [
+    "sys",
+    "reactor",
+    "files",
+    "dispatcher",
+    "program",
+    "net",
+    "sim",
+];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

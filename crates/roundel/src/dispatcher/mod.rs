@@ -38,12 +38,14 @@ pub use tracer::Tracer;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 
+use crate::files::{Attempt, FileAccess, Files, Started};
 use crate::reactor::{Direction, Reactor};
 use crate::sync::Arc;
-use crate::sys::Notifier;
+use crate::sys::{Notifier, Transfer};
 use ready::Ready;
 use timers::Timers;
 
@@ -53,6 +55,7 @@ pub struct Dispatcher<J: Job> {
     ready: Ready<J>,
     timers: Timers<J>,
     reactor: Reactor<J>,
+    files: Files<J>,
     inbox: Arc<Inbox<J::Remote>>,
     /// The list that is swapped for the inbox's, to be used again and again.
     letters: Cell<Vec<J::Remote>>,
@@ -78,6 +81,7 @@ impl<J: Job> Dispatcher<J> {
             ready: Ready::new(order),
             timers: Timers::new(),
             reactor: Reactor::new(Arc::clone(&notifier))?,
+            files: Files::new(Arc::clone(&notifier)),
             inbox: Arc::new(Inbox::new(notifier)),
             letters: Cell::default(),
             clock,
@@ -195,6 +199,53 @@ impl<J: Job> Dispatcher<J> {
         self.reactor.mark_internal(fd);
     }
 
+    /// Reads from a file what can be had without waiting, as what is in the page cache can.
+    ///
+    /// Without an offset the descriptor's own position counts. No bytes mean the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error.
+    pub fn read_now(
+        &self,
+        fd: RawFd,
+        offset: Option<u64>,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> io::Result<Attempt> {
+        self.files.read_now(fd, offset, buffer)
+    }
+
+    /// Writes to a file what can be written without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns the operating system's error.
+    pub fn write_now(&self, fd: RawFd, offset: Option<u64>, data: &[u8]) -> io::Result<Attempt> {
+        self.files.write_now(fd, offset, data)
+    }
+
+    /// Has the kernel or a thread read or write, and makes `job` ready when that is done.
+    ///
+    /// The descriptor has to stay open until then: it is for the job to see to it.
+    pub fn start_transfer(&self, transfer: Transfer, job: J) -> Rc<Started> {
+        self.files.start(transfer, job)
+    }
+
+    /// Asks for the end of a transfer. Its job becomes ready all the same, when the transfer is done or
+    /// has been given up.
+    pub fn cancel_transfer(&self, started: &Rc<Started>) {
+        self.files.cancel(started);
+    }
+
+    /// Says which way files are read and written from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error while transfers are under way, and if there is no such way.
+    pub fn set_file_access(&self, access: FileAccess) -> io::Result<()> {
+        self.files.set_access(access)
+    }
+
     /// Says that work has begun in another thread whose end the inbox will hear of.
     pub fn external_begin(&self) {
         self.external.set(self.external.get() + 1);
@@ -223,13 +274,14 @@ impl<J: Job> Dispatcher<J> {
         drop(replaced);
     }
 
-    /// Shows `visit` every job there is: ready, waiting for its time or for a descriptor.
+    /// Shows `visit` every job there is: ready, waiting for its time, for a descriptor or for a file.
     ///
     /// What `visit` does must not call the dispatcher.
     pub fn visit_jobs(&self, visit: &mut dyn FnMut(&J)) {
         self.ready.visit(visit);
         self.timers.visit(visit);
         self.reactor.visit(visit);
+        self.files.visit(visit);
     }
 
     /// Closes the inbox and what the operating system has lent, and returns all jobs there are.
@@ -243,6 +295,7 @@ impl<J: Job> Dispatcher<J> {
         jobs.extend(letters.into_iter().map(J::from_remote));
         jobs.extend(self.timers.take());
         jobs.extend(self.reactor.close());
+        jobs.extend(self.files.close());
         jobs
     }
 }
@@ -259,6 +312,7 @@ impl<J: Job> fmt::Debug for Dispatcher<J> {
             .field("ready", &self.ready.len())
             .field("timers", &self.timers.len())
             .field("watched", &self.reactor.watched())
+            .field("transfers", &self.files.under_way())
             .field("external", &self.external.get())
             .field("clock", &self.clock)
             .finish_non_exhaustive()

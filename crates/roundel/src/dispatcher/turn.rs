@@ -67,6 +67,7 @@ impl<J: Job> Dispatcher<J> {
             && self.timers.is_empty()
             && !self.ready.is_empty()
             && !self.inbox.has_mail()
+            && !self.files.is_stirring()
     }
 
     /// Waits for as long as may be, and makes ready what has happened and what is due.
@@ -76,6 +77,7 @@ impl<J: Job> Dispatcher<J> {
         host: &mut H,
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
+        self.files.begin_turn();
         let patience = self.patience(may_block);
         let flow = self.wait(host, patience)?;
         if flow.is_continue() {
@@ -98,7 +100,12 @@ impl<J: Job> Dispatcher<J> {
     }
 
     fn is_busy(&self) -> bool {
-        !self.ready.is_empty() || self.inbox.has_mail()
+        !self.ready.is_empty() || self.inbox.has_mail() || self.files.has_news()
+    }
+
+    /// Whether a thread or the kernel is at work that will come back here.
+    fn is_worked_for(&self) -> bool {
+        self.external.get() > 0 || self.files.under_way() > 0
     }
 
     fn impatience(&self) -> Patience {
@@ -114,7 +121,7 @@ impl<J: Job> Dispatcher<J> {
     }
 
     fn patience_until(&self, deadline: Option<u64>) -> Patience {
-        let external = self.external.get() > 0;
+        let external = self.is_worked_for();
         let awaited = self.reactor.awaited() > 0;
         match deadline {
             None if external || awaited => Patience::Unlimited,
@@ -187,8 +194,8 @@ impl<J: Job> Dispatcher<J> {
         }
     }
 
-    /// Makes ready what other threads have sent, and then what hears of descriptors: the letters
-    /// were here before the wait was over.
+    /// Makes ready what other threads have sent, and then what hears of descriptors and
+    /// files: the letters were here before the wait was over.
     fn collect_events(&self) {
         if self.inbox.has_mail() {
             let mut letters = self.letters.take();
@@ -199,6 +206,7 @@ impl<J: Job> Dispatcher<J> {
             self.letters.set(letters);
         }
         self.reactor.collect(|job| self.ready.push(job));
+        self.files.collect(|job| self.ready.push(job));
     }
 
     /// Makes ready what is due; a virtual clock jumps to the next deadline before, if nothing else
@@ -207,7 +215,7 @@ impl<J: Job> Dispatcher<J> {
         if self.timers.is_empty() {
             return;
         }
-        let jumps = self.clock.is_virtual() && may_block && self.external.get() == 0;
+        let jumps = self.clock.is_virtual() && may_block && !self.is_worked_for();
         if jumps && !self.is_busy() {
             let deadline = self.timers.next_deadline();
             if let Some(deadline) = deadline.filter(|_| !self.is_busy()) {

@@ -12,11 +12,11 @@ static FORKS: AtomicU32 = AtomicU32::new(0);
 
 /// The process that something was made in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Generation(u32);
+pub(crate) struct Generation(u32);
 
 impl Generation {
     /// Returns that of this process.
-    pub(super) fn present() -> Self {
+    pub(crate) fn present() -> Self {
         static REGISTERED: Once = Once::new();
         REGISTERED.call_once(|| {
             // SAFETY: the function does nothing but what is safe in a signal handler, and stays
@@ -29,7 +29,7 @@ impl Generation {
 
     /// Returns whether this process is a fork of the one that this was.
     #[inline]
-    pub(super) fn is_past(self) -> bool {
+    pub(crate) fn is_past(self) -> bool {
         self != Self::of_process()
     }
 

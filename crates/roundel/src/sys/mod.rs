@@ -3,6 +3,8 @@
 //! Two backends stand behind the same names, chosen here and nowhere else: epoll with an eventfd,
 //! and kqueue with a pipe.
 //! A [`Poller`] tells which descriptors are ready, a [`Notifier`] makes it return from any thread.
+//! Files are always ready and yet take their time: a [`Transfer`] says what to do to one, and a [`Ring`],
+//! where there is one, has the kernel do it.
 
 mod connect;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -12,11 +14,18 @@ mod eventfd;
 mod fork;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod kqueue;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod no_uring;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod nowait;
 mod process;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod self_pipe;
 mod signals;
 pub mod socket;
+mod transfer;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod uring;
 
 pub(crate) use connect::{connect_tcp, connect_unix};
 pub(crate) use process::{process_descriptor, set_nonblocking};
@@ -26,13 +35,19 @@ pub(crate) use signals::{SignalPipe, take_signal, watch_signal};
 pub(crate) use {
     epoll::{Events, Poller},
     eventfd::Notifier,
+    nowait::{read_now, write_now},
+    uring::Ring,
 };
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use {
     kqueue::{Events, Poller},
+    no_uring::{Ring, read_now, write_now},
     self_pipe::Notifier,
 };
+
+pub(crate) use fork::Generation;
+pub use transfer::Transfer;
 
 use std::os::fd::RawFd;
 
