@@ -27,6 +27,7 @@ mod locks;
 mod loop_ref;
 mod names;
 mod queue;
+mod raw_file;
 mod sleep;
 mod snapshot;
 mod ssl;
@@ -66,5 +67,6 @@ fn fill(module: &Module) -> Result<()> {
     queue::register(module)?;
     streams::register(module)?;
     ssl::register(module)?;
+    module.class::<raw_file::RawFile>()?;
     Ok(())
 }

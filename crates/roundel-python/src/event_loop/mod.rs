@@ -6,9 +6,11 @@
 //! - `readers`: readers and writers;
 //! - `receive_buffer`: what transports receive into;
 //! - `sockets`: calls on sockets that the program keeps;
+//! - `files`: what files ask of the dispatcher;
 //! - `running`: the run loop. **Start there.**
 
 mod callbacks;
+mod files;
 mod readers;
 mod receive_buffer;
 mod running;
@@ -31,6 +33,7 @@ use crate::task::Task;
 use crate::waiter::Waiter;
 
 pub(crate) use callbacks::check_callback;
+pub(crate) use files::Watched;
 pub(crate) use receive_buffer::ReceiveBuffer;
 
 /// Adds to the module what belongs to loops.
@@ -374,6 +377,7 @@ impl HotType for EventLoop {
         readers::declare(class);
         sockets::declare(class);
         running::declare(class);
+        files::declare(class);
         declare_state(class);
     }
 
