@@ -11,7 +11,7 @@ from .row import ROWS, Row
 __all__ = ["ROWS", "Row", "select"]
 
 # In the order in which the table shows them.
-SUBJECTS = ("tasks", "queues", "locks", "timeouts", "timers", "threads")
+SUBJECTS = ("tasks", "queues", "locks", "timeouts", "timers", "threads", "files")
 
 for subject in SUBJECTS:
     import_module(f"{__name__}.{subject}")

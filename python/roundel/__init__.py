@@ -14,17 +14,21 @@ from roundel._names import NATIVE as _NATIVE
 # Imported when asked for: a program that only wants `roundel.run` pays for nothing else.
 _DEFINED_IN = {
     "Deadlock": "roundel._deadlock",
+    "BinaryFile": "roundel._binary_file",
     "EventLoop": "roundel._loop",
     "Runner": "roundel._run",
+    "TextFile": "roundel._text_file",
     "install": "roundel._install",
     "new_event_loop": "roundel._loop",
+    "open": "roundel._open",
     "run": "roundel._run",
     "uninstall": "roundel._install",
 }
 if _sys.version_info < (3, 16):  # the last with policies is 3.15
     _DEFINED_IN["EventLoopPolicy"] = "roundel._policy"
 
-__all__ = sorted({*_asyncio.__all__, *_NATIVE, *_DEFINED_IN})
+# `open` is not to be put in the place of Python's own by ``from roundel import *``.
+__all__ = sorted({*_asyncio.__all__, *_NATIVE, *_DEFINED_IN, "fs"} - {"open"})
 
 globals().update(_NATIVE)
 
@@ -34,6 +38,8 @@ def __getattr__(name: str) -> object:
     if module := _DEFINED_IN.get(name):
         value = globals()[name] = getattr(_importlib.import_module(module), name)
         return value
+    if name == "fs":
+        return _importlib.import_module("roundel.fs")
     if not name.startswith("__"):
         try:
             # Not kept: asyncio's names may be exchanged while the program runs.

@@ -80,11 +80,14 @@ from asyncio import trsock as trsock
 from asyncio import unix_events as unix_events
 from asyncio import wrap_future as wrap_future
 
+from roundel import fs as fs
+from roundel._binary_file import BinaryFile as BinaryFile
 from roundel._deadlock import Deadlock as Deadlock
 from roundel._install import install as install
 from roundel._install import uninstall as uninstall
 from roundel._loop import EventLoop as EventLoop
 from roundel._loop import new_event_loop as new_event_loop
+from roundel._open import open as open  # noqa: A004
 from roundel._roundel import Barrier as Barrier
 from roundel._roundel import BoundedSemaphore as BoundedSemaphore
 from roundel._roundel import Condition as Condition
@@ -115,6 +118,7 @@ from roundel._roundel import wait as wait
 from roundel._roundel import wait_for as wait_for
 from roundel._run import Runner as Runner
 from roundel._run import run as run
+from roundel._text_file import TextFile as TextFile
 
 if sys.version_info < (3, 14):
     from asyncio import AbstractChildWatcher as AbstractChildWatcher
@@ -150,6 +154,7 @@ __all__ = [
     "BaseEventLoop",
     "BaseProtocol",
     "BaseTransport",
+    "BinaryFile",
     "BoundedSemaphore",
     "BrokenBarrierError",
     "BufferedProtocol",
@@ -186,6 +191,7 @@ __all__ = [
     "SubprocessTransport",
     "Task",
     "TaskGroup",
+    "TextFile",
     "Timeout",
     "TimeoutError",
     "TimerHandle",
@@ -206,6 +212,7 @@ __all__ = [
     "current_task",
     "eager_task_factory",
     "ensure_future",
+    "fs",
     "gather",
     "get_event_loop",
     "get_event_loop_policy",

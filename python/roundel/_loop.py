@@ -117,6 +117,8 @@ class EventLoop(
         self._transports: weakref.WeakValueDictionary[int, asyncio.BaseTransport]
         self._transports = weakref.WeakValueDictionary()
         self._unix_server_sockets: dict[socket.socket, int] = {}
+        if access := os.environ.get("ROUNDEL_FILES"):
+            self._set_file_access(access)  # type: ignore[arg-type]  # it is checked
         self.set_debug(coroutines._is_debug_mode())  # type: ignore[attr-defined]
         _all_tasks.enter(self)
 

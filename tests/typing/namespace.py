@@ -39,6 +39,14 @@ def run() -> None:
     asyncio.uninstall()
 
 
+async def files(path: str) -> None:
+    async with asyncio.open(path) as text, asyncio.open(path, "rb") as data:
+        assert_type(await text.read(), str)
+        assert_type([line async for line in data], list[bytes])
+    assert_type(await asyncio.fs.exists(path), bool)
+    assert_type((await asyncio.fs.stat(path)).st_size, int)
+
+
 def report(error: asyncio.Deadlock) -> None:
     for blocked in error.tasks:
         assert_type(blocked.task, standard.Task[object])
