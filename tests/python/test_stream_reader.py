@@ -368,6 +368,23 @@ def test_what_it_looks_like(run, kind):
     run(main())
 
 
+def test_waiting_for_data_on_behalf_of_a_method(run, kind):
+    async def main():
+        reader = kind()
+        waiting = asyncio.ensure_future(reader._wait_for_data("peek"))
+        await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match=r"^peek\(\) called while"):
+            await reader._wait_for_data("peek")
+        reader.feed_data(b"abc")
+        assert await waiting is None
+        assert reader._buffer == b"abc"
+        reader.feed_eof()
+        with pytest.raises(AssertionError, match="_wait_for_data after EOF"):
+            await reader._wait_for_data("peek")
+
+    run(main())
+
+
 def test_futures_in_its_place_are_woken(run, kind):
     async def main():
         loop = asyncio.get_running_loop()

@@ -86,7 +86,7 @@ names! {
         _control_ssl_reading _detach _do_flush _do_handshake _do_read _do_shutdown _do_write
         _drain_helper _empty_waiter _ensure_fd_no_transport _fatal_error _format _get
         _get_close_waiter _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error
-        _on_idle _put _set_running_loop _source_traceback _sslobj _start_shutdown _step
+        _on_idle _put _replace_transport _set_running_loop _source_traceback _sslobj _start_shutdown _step
         _timer_handle_cancelled _transports _wake _wakeup _write_appdata abort accept acquire
         add_done_callback append buffer_updated call_at call_exception_handler call_later call_soon
         can_write_eof cancel cancelled cancelling close co_flags connect connection_lost

@@ -145,6 +145,22 @@ impl StreamReaderProtocol {
         Ok(())
     }
 
+    /// Goes on with another transport, and the reader with it.
+    fn replace_transport(&self, transport: &Object) -> Result<()> {
+        self.use_transport(transport)?;
+        let Some(reader) = self.reader() else {
+            return Ok(());
+        };
+        if let Some(native) = reader.downcast_exact::<StreamReader>() {
+            return StreamReader::replace_transport(native, transport);
+        }
+        // asyncio's has it from 3.14 on.
+        match reader.attr_opt(&names()._replace_transport)? {
+            Some(replace) => replace.call([transport]).map(drop),
+            None => Ok(()),
+        }
+    }
+
     fn connection_made(this: &Obj<Self>, transport: &Object) -> Result<()> {
         if this.reject_connection.get() {
             return this.reject(transport);
@@ -195,7 +211,13 @@ impl StreamReaderProtocol {
         if cfg!(not(Py_3_13)) {
             this.writer.set(Some(writer.clone()));
         }
-        let called = callback.call([&reader.unwrap_or_else(none), &writer])?;
+        let called = match callback.call([&reader.unwrap_or_else(none), &writer]) {
+            Ok(called) => called,
+            Err(raised) if cfg!(Py_3_14) && raised.matches(&exceptions::exception()) => {
+                return close_failed(&this.event_loop(), transport, &raised.fetch());
+            }
+            Err(raised) => return Err(raised),
+        };
         let is_coroutine =
             called.is_coroutine() || names().is_coroutine.call([&called])?.truth()?;
         if !is_coroutine {
@@ -320,22 +342,31 @@ static CLIENT_DONE: Action = Action {
         let (Some(transport), Some(task)) = (callback.subject(), task) else {
             return Ok(());
         };
-        if !task.call_method(&names().cancelled, [])?.truth()? {
-            let exception = task.call_method(&names().exception, [])?;
-            if exception.is_none() {
-                return Ok(());
-            }
-            let context = Object::new_dict()?;
-            let text = "Unhandled exception in client_connected_cb".into_object()?;
-            context.dict_set(&names().message, &text)?;
-            context.dict_set(&names().exception, &exception)?;
-            context.dict_set(&names().transport, &transport)?;
-            let event_loop = callback.item().unwrap_or_else(none);
-            event_loop.call_method(&names().call_exception_handler, [&context])?;
+        if task.call_method(&names().cancelled, [])?.truth()? {
+            return transport.call_method(&names().close, []).map(drop);
         }
-        transport.call_method(&names().close, []).map(drop)
+        let exception = task.call_method(&names().exception, [])?;
+        match exception.not_none() {
+            Some(exception) => {
+                let event_loop = callback.item().unwrap_or_else(none);
+                close_failed(&event_loop, &transport, exception)
+            }
+            None => Ok(()),
+        }
     },
 };
+
+/// Reports what a server's function or its task has failed with, and closes the client's transport.
+#[cold]
+fn close_failed(event_loop: &Object, transport: &Object, exception: &Object) -> Result<()> {
+    let context = Object::new_dict()?;
+    let text = "Unhandled exception in client_connected_cb".into_object()?;
+    context.dict_set(&names().message, &text)?;
+    context.dict_set(&names().exception, exception)?;
+    context.dict_set(&names().transport, transport)?;
+    event_loop.call_method(&names().call_exception_handler, [&context])?;
+    transport.call_method(&names().close, []).map(drop)
+}
 
 /// As Python calls it.
 impl StreamReaderProtocol {
@@ -493,7 +524,7 @@ fn declare_flow(class: &mut Class<StreamReaderProtocol>) {
         .method1(
             c"_replace_transport",
             c"_replace_transport($self, transport, /)\n--\n\nGo on with another transport.",
-            |this: &Obj<StreamReaderProtocol>, transport: &Object| this.use_transport(transport),
+            |this: &Obj<StreamReaderProtocol>, transport: &Object| this.replace_transport(transport),
         )
         .method1(
             c"_replace_writer",
@@ -501,7 +532,7 @@ fn declare_flow(class: &mut Class<StreamReaderProtocol>) {
             |this: &Obj<StreamReaderProtocol>, writer: &Object| {
                 let transport = writer.attr(&names().transport)?;
                 this.writer.set(Some(writer.clone()));
-                this.use_transport(&transport)
+                this.replace_transport(&transport)
             },
         );
 }

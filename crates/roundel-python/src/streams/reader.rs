@@ -108,6 +108,24 @@ impl StreamReader {
         Ok(())
     }
 
+    /// Has another transport wait when there is too much, as when a stream goes over to TLS.
+    pub(super) fn replace_transport(this: &Obj<Self>, transport: &Object) -> Result<()> {
+        if !this.transport.is_set() {
+            let text = "Transport not set";
+            return Err(Raised::new(&exceptions::assertion_error(), text));
+        }
+        this.transport.set(transport.not_none().cloned());
+        Ok(())
+    }
+
+    pub(super) fn check_more_comes(&self) -> Result<()> {
+        if self.eof.get() {
+            let text = "_wait_for_data after EOF";
+            return Err(Raised::new(&exceptions::assertion_error(), text));
+        }
+        Ok(())
+    }
+
     fn check_not_at_eof(&self) -> Result<()> {
         if self.eof.get() {
             let text = "feed_data after feed_eof";
@@ -412,6 +430,11 @@ fn declare_feeding(class: &mut Class<StreamReader>) {
             c"set_transport",
             c"set_transport($self, transport, /)\n--\n\nSay which transport to pause when there is too much to read.",
             StreamReader::set_transport,
+        )
+        .method1(
+            c"_replace_transport",
+            c"_replace_transport($self, transport, /)\n--\n\nSay which transport to pause from now on.",
+            StreamReader::replace_transport,
         )
         .method0(
             c"_wakeup_waiter",

@@ -7,7 +7,7 @@ use roundel::Sought;
 use super::reader::StreamReader;
 use super::separators;
 use crate::hot::{
-    Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, exceptions, none,
+    Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, Str, exceptions, none,
 };
 use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, attempt};
@@ -25,10 +25,7 @@ macro_rules! operation {
         Operation {
             name: concat!("StreamReader.", $name),
             poll: |waiter, woken| poll(waiter, woken, $method, $check, $take),
-            interrupt: |waiter, _woken, exception| {
-                waiter.owner::<StreamReader>().forget(waiter);
-                Poll::raise(exception)
-            },
+            interrupt,
         }
     };
 }
@@ -43,6 +40,31 @@ static READEXACTLY: Operation = operation!(
     Some(check_exactly),
     take_exactly
 );
+
+/// Waits for more, whatever there is.
+static WAIT: Operation = Operation {
+    name: "StreamReader._wait_for_data",
+    poll: |waiter, woken| {
+        let reader = waiter.owner::<StreamReader>();
+        if !woken {
+            let method = waiter.item().unwrap_or_else(none);
+            let method = attempt!(Str::of(&method));
+            attempt!(reader.check_more_comes());
+            return reader.park(waiter, &method);
+        }
+        reader.forget(waiter);
+        match waiter.take_error() {
+            Some(error) => Poll::raise(&error),
+            None => Poll::Ready(none()),
+        }
+    },
+    interrupt,
+};
+
+fn interrupt(waiter: &Obj<Waiter>, _woken: bool, exception: &Object) -> Poll {
+    waiter.owner::<StreamReader>().forget(waiter);
+    Poll::raise(exception)
+}
 
 #[inline]
 fn poll(waiter: &Obj<Waiter>, woken: bool, method: &str, check: Option<Check>, take: Try) -> Poll {
@@ -256,6 +278,13 @@ pub(super) fn declare(class: &mut Class<StreamReader>) {
             c"readexactly",
             c"readexactly($self, /, n)\n--\n\nRead exactly n bytes.\n\nRaises:\n    IncompleteReadError: the stream ended before; its partial is what was left.",
             StreamReader::readexactly,
+        )
+        .method1(
+            c"_wait_for_data",
+            c"_wait_for_data($self, func_name, /)\n--\n\nWait for more data, for the end or for an exception, on behalf of that method.",
+            |this: &Obj<StreamReader>, method: &Object| {
+                Waiter::create(&WAIT, Some(this.as_any().clone()), Some(method.clone()), 0.0)
+            },
         )
         .async_iterator(|this: &Obj<StreamReader>| Waiter::on(&NEXT, this));
 }
