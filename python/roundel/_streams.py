@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,22 @@ if TYPE_CHECKING:
 
 
 _DEFAULT_LIMIT = 65536
+# The methods of a bytearray that change it.
+_CHANGES = {
+    "__delitem__",
+    "__iadd__",
+    "__imul__",
+    "__setitem__",
+    "append",
+    "clear",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "resize",
+    "reverse",
+    "take_bytes",
+}
 
 
 async def open_connection(
@@ -107,6 +124,57 @@ def _factory(
         return StreamReaderProtocol(reader, client_connected_cb, loop=loop)
 
     return factory
+
+
+class Buffer(bytearray):
+    """What nobody has read of a stream, for those who look and take themselves: `reader._buffer`.
+
+    A copy; what is changed in it is changed in the reader, too.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, data: bytes) -> None:
+        super().__init__(data)
+        self.reader = reader
+
+
+def _writing_back(name: str) -> object:
+    change: Callable[..., object] = getattr(bytearray, name)  # type: ignore[explicit-any]
+
+    @functools.wraps(change)
+    def method(self: Buffer, *args: object) -> object:
+        result = change(self, *args)
+        self.reader._buffer = bytes(self)  # type: ignore[attr-defined]
+        return result
+
+    return method
+
+
+for _name in _CHANGES & vars(bytearray).keys():
+    setattr(Buffer, _name, _writing_back(_name))
+
+
+async def readline(reader: asyncio.StreamReader) -> bytes:
+    """Reads a line by a `readuntil` that a derived class has replaced."""
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError as error:
+        return error.partial
+    except asyncio.LimitOverrunError as error:
+        buffer: Buffer = reader._buffer  # type: ignore[attr-defined]
+        if buffer.startswith(b"\n", error.consumed):
+            del buffer[: error.consumed + 1]
+        else:
+            buffer.clear()
+        reader._maybe_resume_transport()  # type: ignore[attr-defined]
+        raise ValueError(error.args[0])  # noqa: B904  # in its context, as asyncio's
+
+
+async def next_line(reader: asyncio.StreamReader) -> bytes:
+    """Reads a line for `async for` by a `readline` that a derived class has replaced."""
+    line = await reader.readline()
+    if not line:
+        raise StopAsyncIteration
+    return line
 
 
 async def start_tls(

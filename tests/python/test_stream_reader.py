@@ -413,6 +413,44 @@ def test_anything_with_bytes_is_fed(run, kind, data):
     run(main())
 
 
+def test_the_buffer_can_be_changed(run, kind):
+    async def main():
+        reader = fed(kind, b"abcdef")
+        del reader._buffer[:2]
+        reader._buffer.extend(b"gh")
+        reader._buffer += b"i"
+        assert await reader.read(3) == b"cde"
+        assert reader._buffer.find(b"h") == 2
+        reader._buffer.clear()
+        assert not reader._buffer
+        reader._buffer = bytearray(b"xyz")
+        assert await reader.readexactly(3) == b"xyz"
+
+    run(main())
+
+
+def test_methods_that_a_derived_class_replaces_are_called(run, kind):
+    class Upper(kind):
+        async def readuntil(self, separator=b"\n"):
+            return (await super().readuntil(separator)).upper()
+
+    class Stripped(Upper):
+        async def readline(self):
+            return (await super().readline()).strip()
+
+    async def main():
+        assert await fed(Upper, b"abc\n").readline() == b"ABC\n"
+        assert [line async for line in fed(Upper, b"a\nb", eof=True)] == [b"A\n", b"b"]
+        assert [line async for line in fed(Stripped, b"a\n", eof=True)] == [b"A"]
+        reader = fed(Upper, b"12345\n67890", limit=4)
+        for _ in range(2):
+            with pytest.raises(ValueError, match="limit"):
+                await reader.readline()
+        assert not reader._buffer
+
+    run(main())
+
+
 def test_outside_of_a_loop_there_is_none(kind):
     asyncio.set_event_loop(None)
     with pytest.raises(RuntimeError, match=r"no .*current event loop"):

@@ -8,7 +8,7 @@ use super::reads;
 use crate::future::source_traceback;
 use crate::hot::{
     Args, Buffer, Bytes, Class, Float, HotType, IntoObject, Obj, Object, Raised, Result, Signature,
-    Slot, Str, TypeCell, Visit, exceptions,
+    Slot, Str, TypeCell, Visit, exceptions, import,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -455,7 +455,7 @@ fn declare_attributes(class: &mut Class<StreamReader>) {
             c"_buffer",
             |this: &Obj<StreamReader>| {
                 let copy = Bytes::copy(this.buffer.borrow().as_slice())?;
-                names().bytearray.call([&copy])
+                import(c"roundel._streams", c"Buffer")?.call([this.as_any(), &copy])
             },
             |this: &Obj<StreamReader>, value: &Object| {
                 let buffer = Buffer::of(value)?;

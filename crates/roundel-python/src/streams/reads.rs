@@ -7,7 +7,8 @@ use roundel::Sought;
 use super::reader::StreamReader;
 use super::separators;
 use crate::hot::{
-    Args, Class, IntoObject, Obj, Object, Raised, Result, Signature, Str, exceptions, none,
+    Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Str, exceptions,
+    import, none,
 };
 use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, attempt};
@@ -231,6 +232,31 @@ fn line_too_long(late: usize, found: bool) -> Raised {
 }
 
 impl StreamReader {
+    /// Whether a derived class has replaced a method.
+    fn is_replaced(this: &Obj<Self>, name: &Object) -> Result<bool> {
+        if this.is_exact() {
+            return Ok(false);
+        }
+        let (ours, theirs) = (Self::cell().object(), this.as_any().type_of());
+        Ok(!ours.attr(name)?.is(&theirs.attr(name)?))
+    }
+
+    fn readline(this: &Obj<Self>) -> Result<Object> {
+        if Self::is_replaced(this, &names().readuntil)? {
+            return import(c"roundel._streams", c"readline")?.call([this.as_any()]);
+        }
+        Ok(Waiter::on(&READLINE, this).into_any())
+    }
+
+    fn next_line(this: &Obj<Self>) -> Result<Object> {
+        if Self::is_replaced(this, &names().readline)?
+            || Self::is_replaced(this, &names().readuntil)?
+        {
+            return import(c"roundel._streams", c"next_line")?.call([this.as_any()]);
+        }
+        Ok(Waiter::on(&NEXT, this).into_any())
+    }
+
     fn read(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<Waiter>> {
         static SIGNATURE: Signature<1> = Signature::method("StreamReader.read", [c"n"]).required(0);
         let [count] = SIGNATURE.bind(args)?;
@@ -267,7 +293,7 @@ pub(super) fn declare(class: &mut Class<StreamReader>) {
         .method0(
             c"readline",
             c"readline($self, /)\n--\n\nRead a line with its line feed, or what is left at the end.\n\nRaises:\n    ValueError: the line is longer than the limit; it is dropped.",
-            |this: &Obj<StreamReader>| Waiter::on(&READLINE, this),
+            StreamReader::readline,
         )
         .method(
             c"readuntil",
@@ -286,5 +312,5 @@ pub(super) fn declare(class: &mut Class<StreamReader>) {
                 Waiter::create(&WAIT, Some(this.as_any().clone()), Some(method.clone()), 0.0)
             },
         )
-        .async_iterator(|this: &Obj<StreamReader>| Waiter::on(&NEXT, this));
+        .async_iterator(StreamReader::next_line);
 }
