@@ -95,6 +95,20 @@ fn main() {
         programs::timeouts_pending
     );
     row!(table, "sleep, 100k at once", 1.1, 100_000, programs::sleeps);
+    row!(
+        table,
+        "TCP echo, 1 connection",
+        1.0,
+        10_000,
+        programs::echoes::<_, 1>
+    );
+    row!(
+        table,
+        "TCP echo, 100 connections",
+        0.95,
+        20_000,
+        programs::echoes::<_, 100>
+    );
     queues::rows();
     memory::rows(&table);
 }

@@ -115,3 +115,32 @@ pub async fn sleeps<R: Runtime>(_: R, count: u32) {
     }))
     .await;
 }
+
+/// Each client waits for its echo before it sends again; an echo is an operation.
+pub async fn echoes<R: Runtime, const CONNECTIONS: u32>(_: R, count: u32) {
+    let each = count / CONNECTIONS;
+    let (mut servers, mut clients) = (Vec::new(), Vec::new());
+    for _ in 0..CONNECTIONS {
+        let (mut client, mut server) = R::connection().await;
+        servers.push(R::spawn(async move {
+            let mut buffer = [0; 64];
+            for _ in 0..each {
+                R::read(&mut server, &mut buffer).await;
+                R::write(&mut server, &buffer).await;
+            }
+        }));
+        clients.push(R::spawn(async move {
+            let mut buffer = [0; 64];
+            for _ in 0..each {
+                R::write(&mut client, &[1; 64]).await;
+                R::read(&mut client, &mut buffer).await;
+            }
+        }));
+    }
+    for task in clients {
+        task.await;
+    }
+    for task in servers {
+        task.await;
+    }
+}

@@ -9,6 +9,7 @@ pub trait Runtime: Default + 'static {
     type Queue<T: 'static>: Clone + 'static;
     type Event: Default + 'static;
     type Lock: Default + 'static;
+    type Stream: 'static;
 
     fn run<F: Future + 'static>(program: F) -> F::Output;
     fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static;
@@ -39,6 +40,11 @@ pub trait Runtime: Default + 'static {
     fn set(event: &Self::Event);
     fn wait(event: &Self::Event) -> impl Future<Output = ()>;
 
+    /// Two ends of a TCP connection.
+    fn connection() -> impl Future<Output = (Self::Stream, Self::Stream)>;
+    fn write(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = ()>;
+    fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = ()>;
+
     /// Adds one to the value under the lock and yields while holding it.
     fn add_one(lock: &Self::Lock) -> impl Future<Output = ()>;
 }
@@ -50,6 +56,24 @@ impl Runtime for Roundel {
     type Queue<T: 'static> = Rc<roundel::Queue<T>>;
     type Event = roundel::Event;
     type Lock = roundel::Lock<u64>;
+    type Stream = roundel::net::TcpStream;
+
+    async fn connection() -> (Self::Stream, Self::Stream) {
+        let listener = roundel::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap();
+        let address = listener.local_address().unwrap();
+        let client = roundel::net::TcpStream::connect(address).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
+        stream.write_all(bytes).await.unwrap();
+    }
+
+    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
+        stream.read_exact(buffer).await.unwrap();
+    }
 
     fn run<F: Future + 'static>(program: F) -> F::Output {
         roundel::run(program)
@@ -123,6 +147,27 @@ macro_rules! tokio_primitives {
         type Queue<T: 'static> = TokioQueue<T>;
         type Event = tokio::sync::Notify;
         type Lock = tokio::sync::Mutex<u64>;
+        type Stream = tokio::net::TcpStream;
+
+        async fn connection() -> (Self::Stream, Self::Stream) {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = tokio::net::TcpStream::connect(address).await.unwrap();
+            client.set_nodelay(true).unwrap();
+            let server = listener.accept().await.unwrap().0;
+            server.set_nodelay(true).unwrap();
+            (client, server)
+        }
+
+        async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
+            use tokio::io::AsyncWriteExt;
+            stream.write_all(bytes).await.unwrap();
+        }
+
+        async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
+            use tokio::io::AsyncReadExt;
+            stream.read_exact(buffer).await.unwrap();
+        }
 
         fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
             let task = tokio::task::spawn_local(future);
@@ -265,6 +310,27 @@ impl Runtime for Smol {
     type Queue<T: 'static> = (async_channel::Sender<T>, async_channel::Receiver<T>);
     type Event = SmolEvent;
     type Lock = smol::lock::Mutex<u64>;
+    type Stream = smol::net::TcpStream;
+
+    async fn connection() -> (Self::Stream, Self::Stream) {
+        let listener = smol::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = smol::net::TcpStream::connect(address).await.unwrap();
+        client.set_nodelay(true).unwrap();
+        let server = listener.accept().await.unwrap().0;
+        server.set_nodelay(true).unwrap();
+        (client, server)
+    }
+
+    async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
+        use smol::io::AsyncWriteExt;
+        stream.write_all(bytes).await.unwrap();
+    }
+
+    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
+        use smol::io::AsyncReadExt;
+        stream.read_exact(buffer).await.unwrap();
+    }
 
     fn run<F: Future + 'static>(program: F) -> F::Output {
         let executor = EXECUTOR.with(|executor| *executor);

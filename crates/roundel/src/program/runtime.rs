@@ -9,7 +9,7 @@ use super::error::Error;
 use super::panic::Panic;
 use super::sleep::Timer;
 use super::source::Source;
-use super::task::{JoinHandle, Task, TaskId, Tasks};
+use super::task::{Blocks, JoinHandle, Task, TaskId, Tasks};
 use super::threads::Pool;
 use crate::dispatcher::{Clock, Dispatcher, Inbox, Job, Order};
 use crate::sync::Arc;
@@ -124,6 +124,8 @@ pub(crate) struct Core {
     pub(crate) running: Cell<Option<TaskId>>,
     /// How often the running task may still use a descriptor before it lets others go first.
     allowance: Cell<u32>,
+    /// Memory for tasks.
+    pub(crate) blocks: Blocks,
     /// Threads for what would block this one, once there is need of them.
     pub(crate) pool: OnceCell<Pool>,
     panic_handler: RefCell<Option<Rc<PanicHandler>>>,
@@ -142,6 +144,7 @@ impl Core {
             tasks: Tasks::default(),
             running: Cell::new(None),
             allowance: Cell::new(ALLOWANCE),
+            blocks: Blocks::default(),
             pool: OnceCell::new(),
             panic_handler: RefCell::default(),
         }))

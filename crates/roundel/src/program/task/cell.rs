@@ -9,6 +9,7 @@
 //! its cell. Only if somebody clones that, to keep it, a waker is made that may travel: it knows
 //! the task by its [`TaskId`] and sends that home through the inbox.
 
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
@@ -22,19 +23,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::blocks::Blocks;
 use super::travelling::Travelling;
-use super::{Task, TaskId};
+use super::{NAMED, QUEUED, RUNNING, Task, TaskId};
 use crate::program::error::Error;
 use crate::program::runtime::Core;
 
-/// The task is in the ready queue, or will be as soon as it is no longer being polled.
-pub(super) const QUEUED: usize = 1;
-/// The future is being polled, or dropped.
-pub(super) const RUNNING: usize = 2;
-pub(super) const CANCELLED: usize = 4;
-pub(super) const ENDED: usize = 8;
-/// The task has a name, which its runtime keeps.
-pub(super) const NAMED: usize = 16;
 /// What a reference counts, above the flags. Each takes up memory: there is room for all of them.
 const REFERENCE: usize = 32;
 
@@ -80,7 +74,7 @@ struct Methods {
 
 /// A counted reference to a cell with whatever future.
 pub(super) struct CellRef {
-    /// Obtained from a `Box<TaskCell<F>>`, and good for all of it.
+    /// Good for all of the `TaskCell<F>` that begins with it.
     cell: NonNull<Header>,
     _counted: PhantomData<Rc<Header>>,
 }
@@ -103,7 +97,10 @@ impl CellRef {
             methods: const { &TaskCell::<F>::METHODS },
         };
         let stage = UnsafeCell::new(Stage::Pending(future));
-        let cell = NonNull::from(Box::leak(Box::new(TaskCell { header, stage }))).cast();
+        let block = TaskCell::<F>::block(core);
+        // SAFETY: the block is nobody else's, and large enough and aligned for this.
+        unsafe { block.write(TaskCell { header, stage }) };
+        let cell = block.cast();
         let outcome = OutcomeRef {
             cell: Self::counted(cell),
             take: TaskCell::<F>::take,
@@ -261,11 +258,52 @@ impl<F: Future> TaskCell<F> {
     ///
     /// `cell` is a living `TaskCell<F>` that nobody refers to any more.
     unsafe fn free(cell: NonNull<Header>) {
-        // SAFETY: the caller says so, and `allocate` has got it from a box.
-        let mut this = unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) };
-        if let Stage::Panicked(payload) = mem::replace(this.stage.get_mut(), Stage::Taken) {
-            let panic = this.header.panic(payload);
-            this.header.core.panicked_unheard(panic);
+        let mut cell = cell.cast::<Self>();
+        // SAFETY: the caller says so.
+        let Self { header, stage } = unsafe { cell.as_mut() };
+        let core = Rc::clone(&header.core);
+        let panic = match stage.get_mut() {
+            Stage::Panicked(payload) => Some(header.panic(mem::replace(payload, Box::new(())))),
+            _ => None,
+        };
+        // SAFETY: as above; from here on the block is only memory.
+        unsafe { cell.drop_in_place() };
+        Self::give_back(&core, cell.cast());
+        if let Some(panic) = panic {
+            core.panicked_unheard(panic);
+        }
+    }
+
+    /// Returns memory for a cell: what another one has left, or new.
+    fn block(core: &Core) -> NonNull<Self> {
+        let layout = const { Layout::new::<Self>() };
+        let kept = Blocks::layout(layout);
+        if let Some(block) = kept.and_then(|layout| core.blocks.take(layout)) {
+            return block.cast();
+        }
+        let layout = kept.unwrap_or(layout);
+        // SAFETY: the layout's size is not 0, since there is a header.
+        let block = unsafe { alloc(layout) };
+        NonNull::new(block.cast()).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    /// Keeps the memory of a cell for another one, or frees it.
+    fn give_back(core: &Core, block: NonNull<u8>) {
+        let layout = const { Layout::new::<Self>() };
+        let kept = Blocks::layout(layout);
+        if kept.is_some_and(|layout| core.blocks.keep(layout, block).is_ok()) {
+            return;
+        }
+        // SAFETY: `block` has allocated it with this layout, and nobody uses it any more.
+        unsafe { dealloc(block.as_ptr(), kept.unwrap_or(layout)) };
+    }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        for (layout, block) in self.drain() {
+            // SAFETY: it has been allocated with this layout, and nobody uses it any more.
+            unsafe { dealloc(block.as_ptr(), layout) };
         }
     }
 }
@@ -287,6 +325,11 @@ impl<'c, F: Future> StageMut<'c, F> {
     /// Goes on to a later stage, which drops the future or the result of this one.
     #[inline]
     fn settle(&mut self, next: Stage<F>) {
+        if !mem::needs_drop::<F>() {
+            // This one is pending, and its future nothing that has to be dropped.
+            let _future = ManuallyDrop::new(mem::replace(&mut **self, next));
+            return;
+        }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| **self = next)) {
             **self = Stage::Panicked(payload);
         }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::cell::{ENDED, OutcomeRef};
-use super::{Task, TaskId, TaskWaker};
+use super::cell::OutcomeRef;
+use super::{ENDED, Task, TaskId, TaskWaker};
 use crate::program::deadlock::note;
 use crate::program::error::Error;
 

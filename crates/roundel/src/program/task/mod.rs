@@ -1,5 +1,6 @@
 //! A future on its way, and whoever awaits its end.
 
+mod blocks;
 #[expect(
     unsafe_code,
     reason = "a future is pinned in its task, which a waker knows by address"
@@ -9,6 +10,7 @@ mod join_handle;
 mod tasks;
 mod travelling;
 
+pub(crate) use blocks::Blocks;
 pub(crate) use cell::TaskWaker;
 pub use join_handle::JoinHandle;
 pub(crate) use tasks::{TaskId, Tasks};
@@ -21,7 +23,16 @@ use std::task::Waker;
 
 use super::panic::Panic;
 use super::runtime::{Core, Entry};
-use cell::{CANCELLED, CellRef, ENDED, Header, NAMED, QUEUED, RUNNING};
+use cell::{CellRef, Header};
+
+/// The task is in the ready queue, or will be as soon as it is no longer being polled.
+const QUEUED: usize = 1;
+/// The future is being polled, or dropped.
+const RUNNING: usize = 2;
+const CANCELLED: usize = 4;
+const ENDED: usize = 8;
+/// The task has a name, which its runtime keeps.
+const NAMED: usize = 16;
 
 /// A future that its runtime polls whenever it is woken, until it is ready.
 ///
