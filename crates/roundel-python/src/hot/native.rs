@@ -336,7 +336,7 @@ fn finalize_dying<T: HotType>(this: &Obj<T>) -> bool {
     this.track();
     // SAFETY: in `tp_dealloc`, before the object is untracked.
     let dead = unsafe { ffi::PyObject_CallFinalizerFromDealloc(object) } == 0;
-    if !tracked && (dead || !this.may_be_tracked()) {
+    if !tracked && (dead || !T::may_be_tracked(this)) {
         // SAFETY: a GC type, tracked above.
         unsafe { ffi::PyObject_GC_UnTrack(object.cast()) };
     }
