@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from roundel import _roundel
-from roundel._blocking import in_thread
+from roundel._blocking import running_loop
 from roundel._buffered import Buffered
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class File(Generic[_Line]):
     async def close(self) -> None:
         """Writes what was kept back and closes the file; does nothing if it is closed.
 
+        Cancelled once it has begun, it closes the file all the same.
+
         Raises:
             OSError: Not all could be written. The file is closed all the same.
         """
@@ -106,14 +108,20 @@ class File(Generic[_Line]):
             try:
                 await self._buffer.drain()
             except asyncio.CancelledError:
+                if self._buffer.is_storage:  # whose writing does not take long
+                    await self._buffer.drain()
+                self._close_in_thread()
                 raise
             except BaseException:
                 self._builtin.close()
                 raise
             if self._builtin.writable() or not self._buffer.is_prompt:
-                await in_thread(self._builtin.close)
+                await _roundel.shield(self._close_in_thread())
             else:
                 self._builtin.close()
+
+    def _close_in_thread(self) -> asyncio.Future[None]:
+        return running_loop().run_in_executor(None, self._builtin.close)
 
     async def truncate(self, size: int | None = None) -> int:
         """Makes the file end after `size` bytes, or at the position, and returns its new size.

@@ -43,6 +43,11 @@ class Buffered:
         self._pending = bytearray()
 
     @property
+    def is_storage(self) -> bool:
+        """Whether the file is on a disk, or something like that."""
+        return self._raw.is_storage
+
+    @property
     def is_prompt(self) -> bool:
         """Whether the file system answers at once, as those of one's own disks do."""
         return self._raw.is_prompt

@@ -364,6 +364,23 @@ def test_an_open_that_is_cancelled_leaves_nothing_open(run, path):
     run(main())  # the leak guard and ResourceWarning tell
 
 
+def test_a_file_whose_closing_is_cancelled_is_closed_all_the_same(run, path, access):
+    async def main():
+        for pauses in range(1, 6):
+            file = await roundel.open(path, "wb")
+            await file.write(b"kept back")
+            closing = asyncio.create_task(file.close())
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
+            while not file.closed:
+                await asyncio.sleep(0)
+            assert path.read_bytes() == b"kept back"
+
+    run(main())
+
+
 def test_a_full_disk_is_reported_and_the_file_closed(run):
     async def main():
         file = await roundel.open("/dev/full", "wb")
