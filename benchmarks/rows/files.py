@@ -53,7 +53,7 @@ async def read_lines(n: int) -> None:
                 pass
 
 
-@row("file open, read, close", 500, 5)
+@row("file open, read, close", 500, None)
 async def read_files(n: int) -> None:
     with Scratch() as path:
         for _ in range(n):
