@@ -4,12 +4,40 @@ A call takes the module whose names it uses and a loop that is not running. If i
 coroutine or a future, that is run by the loop and its result counts.
 """
 
-from . import callbacks, combinators, descriptors, futures, locks, loops, queues, tasks
+from . import (
+    callbacks,
+    combinators,
+    connections,
+    descriptors,
+    futures,
+    locks,
+    loops,
+    queues,
+    sockets,
+    streams,
+    tasks,
+    transports,
+)
 from .outcome import Outcome, outcome
+
+SUBJECTS = (
+    callbacks,
+    loops,
+    descriptors,
+    futures,
+    tasks,
+    combinators,
+    locks,
+    queues,
+    transports,
+    connections,
+    sockets,
+    streams,
+)
 
 CALLS = {
     f"{subject.__name__.rpartition('.')[2]}: {name}": call
-    for subject in (callbacks, loops, descriptors, futures, tasks, combinators, locks, queues)
+    for subject in SUBJECTS
     for name, call in subject.CALLS.items()
 }
 

@@ -14,6 +14,7 @@ Call = Callable[[ModuleType, asyncio.AbstractEventLoop], object]
 # What differs between any two runs.
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 NUMBER = re.compile(r"Task-\d+")
+PORT = re.compile(r"(?<='127\.0\.0\.1', )\d+|(?<=fd=)\d+")
 CREATED = re.compile(r" created at [^\s>]+:\d+|(?<=\.\.\.)[^\s>]+\.py:\d+(?=>)")
 
 PLAIN = (type(None), bool, int, float, str)
@@ -32,7 +33,8 @@ class Outcome:
 
 def scrub(text: object) -> str:
     """Returns the text without what differs between any two runs."""
-    return CREATED.sub("", NUMBER.sub("Task-0", ADDRESS.sub("0x0", str(text))))
+    text = PORT.sub("0", ADDRESS.sub("0x0", str(text)))
+    return CREATED.sub("", NUMBER.sub("Task-0", text))
 
 
 def describe(value: object) -> str:

@@ -118,7 +118,10 @@ impl StreamTransport {
             Ok(mut lent) => {
                 lent.write(|bytes| with_descriptor(fd, |fd| socket::receive(fd, bytes)))
             }
-            Err(raised) => return Self::failed(this, raised, READ_FAILED),
+            Err(raised) => {
+                raised.clear();
+                return Self::failed(this, not_writable(&buffer)?, READ_FAILED);
+            }
         };
         let count = match Self::received(this, received)? {
             Received::Bytes(0) => return Self::eof_received(this, protocol),
@@ -186,4 +189,11 @@ impl StreamTransport {
             }
         }
     }
+}
+
+/// What receiving into a buffer that cannot be written to raises, whatever the buffer says of itself.
+fn not_writable(buffer: &Object) -> Result<Raised> {
+    let name = buffer.type_name()?;
+    let text = format!("recv_into() argument 1 must be read-write bytes-like object, not {name}");
+    Ok(Raised::new(&exceptions::type_error(), text))
 }
