@@ -9,7 +9,7 @@ The private names of CPython that are used here are those of `_AsyncioLoop` and 
 from __future__ import annotations
 
 import asyncio
-from asyncio import base_events, trsock
+from asyncio import base_events, constants, trsock
 from typing import TYPE_CHECKING
 
 from roundel import _roundel
@@ -17,7 +17,10 @@ from roundel import _roundel
 if TYPE_CHECKING:
     import contextvars
     import socket
+    import ssl
     import weakref
+    from collections.abc import Callable
+    from typing import IO
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
         """The private names of asyncio's loops that this file relies on."""
@@ -38,6 +41,19 @@ if TYPE_CHECKING:
             server: asyncio.AbstractServer | None = None,
             context: contextvars.Context | None = None,  # from CPython 3.15 on
         ) -> asyncio.Transport: ...
+        async def _sendfile_native(
+            self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
+        ) -> int: ...
+        def _start_serving(
+            self,
+            protocol_factory: Callable[[], asyncio.BaseProtocol],
+            sock: socket.socket,
+            sslcontext: ssl.SSLContext | None = None,
+            server: asyncio.AbstractServer | None = None,
+            backlog: int = 100,
+            *timeouts: float | None,
+            **others: object,
+        ) -> None: ...
 else:
     _AsyncioLoop = object
 
@@ -51,13 +67,13 @@ class TransportMethods(_AsyncioLoop):
         self, sock: socket.socket, *arguments: object, **options: object
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         fd = sock.fileno()
-        before = self._transports.get(fd)
+        before = self._transport_of(fd)
         try:
             return await super()._create_connection_transport(sock, *arguments, **options)
         except BaseException:
             # Nobody gets the transport, so whoever gave the socket closes it, and the number may
             # be somebody else's at once. asyncio lets TLS take leave first.
-            transport = self._transports.get(fd)
+            transport = self._transport_of(fd)
             if transport is not before and isinstance(transport, asyncio.Transport):
                 transport.abort()
             raise
@@ -79,9 +95,59 @@ class TransportMethods(_AsyncioLoop):
         self._ensure_fd_no_transport(sock)
         base_events._set_nodelay(sock)  # type: ignore[attr-defined]
         extra = describe(sock, extra)
-        transport = _roundel.StreamTransport(self, sock, protocol, waiter, extra, server)
-        self._transports[sock.fileno()] = transport
-        return transport
+        return _roundel.stream_transport(self, sock, protocol, waiter, extra, server)
+
+    async def _sendfile_native(
+        self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
+    ) -> int:
+        if not isinstance(transp, _roundel.StreamTransport):
+            return await super()._sendfile_native(transp, file, offset, count)
+        # asyncio takes the transport out of where it keeps its own, for as long as it sends.
+        fd = transp._sock_fd
+        self._transports[fd] = transp
+        transp._lend()
+        try:
+            return await super()._sendfile_native(transp, file, offset, count)
+        finally:
+            self._transports.pop(fd, None)
+            transp._claim()
+
+    def _transport_of(self, fd: int) -> asyncio.BaseTransport | None:
+        return _roundel.native_transport(self, fd) or self._transports.get(fd)
+
+    # -- Servers
+
+    def _start_serving(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket.socket,
+        sslcontext: ssl.SSLContext | None = None,
+        server: asyncio.AbstractServer | None = None,
+        backlog: int = 100,
+        *timeouts: float | None,
+        **others: object,
+    ) -> None:
+        if sslcontext is None and others.get("context") is None:
+            _roundel.serve(self, sock, protocol_factory, server, backlog)
+        else:
+            super()._start_serving(
+                protocol_factory, sock, sslcontext, server, backlog, *timeouts, **others
+            )
+
+    def _serve_later(
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket.socket,
+        server: asyncio.AbstractServer | None,
+        backlog: int,
+    ) -> None:
+        """Goes on with a server for which there were not enough descriptors or memory."""
+
+        def serve() -> None:
+            if sock.fileno() != -1:
+                self._start_serving(protocol_factory, sock, None, server, backlog)
+
+        self.call_later(constants.ACCEPT_RETRY_DELAY, serve)
 
 
 def describe(sock: socket.socket, extra: dict[str, object] | None) -> dict[str, object]:

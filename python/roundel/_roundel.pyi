@@ -33,7 +33,12 @@ from contextvars import Context
 from socket import _Address, _RetAddress, socket
 from typing import Literal, Protocol, TypeVar, TypeVarTuple, final
 
-from _typeshed import ReadableBuffer, SupportsRichComparisonT, WriteableBuffer
+from _typeshed import (
+    FileDescriptorLike,
+    ReadableBuffer,
+    SupportsRichComparisonT,
+    WriteableBuffer,
+)
 from typing_extensions import disjoint_base
 
 _T = TypeVar("_T")
@@ -209,22 +214,35 @@ class EventLoop:
     def _set_file_access(self, access: Literal["best", "ring", "threads"], /) -> None: ...
     def _tasks(self) -> list[Task[object]]: ...
     def _watched(self, fd: int, /) -> int: ...
+    def _ensure_fd_no_transport(self, fd: FileDescriptorLike, /) -> None: ...
+
+def stream_transport(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket,
+    protocol: asyncio.BaseProtocol,
+    waiter: asyncio.Future[None] | None,
+    extra: dict[str, object] | None,
+    server: asyncio.AbstractServer | None,
+) -> StreamTransport: ...
+def native_transport(loop: asyncio.AbstractEventLoop, fd: int) -> asyncio.Transport | None: ...
+def serve(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket,
+    protocol_factory: Callable[[], asyncio.BaseProtocol],
+    server: asyncio.AbstractServer | None,
+    backlog: int,
+) -> None: ...
 
 @final
 class StreamTransport(asyncio.transports._FlowControlMixin):
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        sock: socket,
-        protocol: asyncio.BaseProtocol,
-        waiter: asyncio.Future[None] | None = None,
-        extra: dict[str, object] | None = None,
-        server: asyncio.AbstractServer | None = None,
-    ) -> None: ...
     def _force_close(self, exc: BaseException | None, /) -> None: ...
     def _call_connection_lost(self, exc: BaseException | None, /) -> None: ...
     def _make_empty_waiter(self) -> asyncio.Future[None]: ...
     def _reset_empty_waiter(self) -> None: ...
+    def _lend(self) -> None: ...
+    def _claim(self) -> None: ...
+    @property
+    def _sock_fd(self) -> int: ...
 
 @disjoint_base
 class SSLProtocol:

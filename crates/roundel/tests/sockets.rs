@@ -74,3 +74,10 @@ fn a_datagram_says_who_sent_it() {
     assert_eq!(&buffer[..received], b"round");
     assert_eq!(sender, Some(Address::Internet(ours.local_addr().unwrap())));
 }
+
+#[test]
+fn a_socket_without_a_name_has_an_empty_path() {
+    let (ours, _theirs) = pair();
+    let address = socket::local_address(&ours).unwrap();
+    assert_eq!(address, Address::Path(Box::default()));
+}

@@ -7,6 +7,7 @@
 //! - `receive_buffer`: what transports receive into;
 //! - `sockets`: calls on sockets that the program keeps;
 //! - `files`: what files ask of the dispatcher;
+//! - `transports`: who uses which descriptor;
 //! - `running`: the run loop. **Start there.**
 
 mod callbacks;
@@ -16,16 +17,18 @@ mod receive_buffer;
 mod running;
 mod sockets;
 mod tasks;
+mod transports;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
+use std::rc::Rc;
 
 use roundel::{Clock, Dispatcher, Order};
 
 use crate::handle::Handle;
 use crate::hot::{
     Args, Class, Float, HotType, IntoObject, Linked, List, Module, Obj, Object, Raised, Registry,
-    Result, Signature, Slot, Str, TypeCell, Visit, exceptions, none, thread_ident,
+    Result, Signature, Slot, Str, Table, TypeCell, Visit, exceptions, none, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -57,6 +60,8 @@ pub(crate) struct EventLoop {
     running_handle: Slot<Handle>,
     /// What transports receive into, while none of them does.
     receive_buffer: Cell<Option<Box<[u8]>>>,
+    /// The transports that use a descriptor, by its number.
+    transports: Rc<Table>,
     /// In seconds; a callback that takes longer is reported in debug mode.
     slow_callback_duration: Cell<f64>,
     /// The thread that runs the loop, 0 if none does.
@@ -81,6 +86,7 @@ impl Default for EventLoop {
             task_factory: Slot::empty(),
             running_handle: Slot::empty(),
             receive_buffer: Cell::new(None),
+            transports: Rc::default(),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),
             blocked: Cell::new(false),
@@ -376,6 +382,7 @@ impl HotType for EventLoop {
         tasks::declare(class);
         readers::declare(class);
         sockets::declare(class);
+        transports::declare(class);
         running::declare(class);
         files::declare(class);
         declare_state(class);

@@ -434,6 +434,12 @@ impl Object {
         unsafe { ffi::PyDict_Check(self.as_ptr()) != 0 }
     }
 
+    /// Whether this is a `str`.
+    pub(crate) fn is_str(&self) -> bool {
+        // SAFETY: takes any object.
+        unsafe { ffi::PyUnicode_Check(self.as_ptr()) != 0 }
+    }
+
     /// Whether this is an `int`.
     pub(crate) fn is_int(&self) -> bool {
         // SAFETY: takes any object.

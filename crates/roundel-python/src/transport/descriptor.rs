@@ -33,7 +33,6 @@ impl Descriptor {
     }
 
     /// One of our own.
-    #[expect(dead_code, reason = "for native accepting")]
     pub(crate) fn owned(fd: OwnedFd) -> Self {
         Self {
             number: Cell::new(fd.as_raw_fd()),

@@ -8,7 +8,8 @@ use super::receiver::Receiving;
 use crate::event_loop::EventLoop;
 use crate::handle::leaves_loop;
 use crate::hot::{
-    HotType, IntoObject, Obj, Object, Raised, Result, Slot, Visit, exceptions, is_instance_of, none,
+    Args, HotType, IntoObject, Numbered, Obj, Object, Place, Raised, Result, Signature, Slot,
+    Visit, exceptions, is_instance_of, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -30,23 +31,13 @@ pub(crate) struct Endpoint {
     pub(super) closing: Cell<bool>,
     /// `pause_reading()` was called.
     pub(super) paused: Cell<bool>,
+    /// Where the loop knows it by its descriptor.
+    pub(super) place: Place,
     /// Not 0 once `connection_lost()` is on its way; counts what is written after.
     pub(super) lost: Cell<u32>,
 }
 
 impl Endpoint {
-    /// Gives it what it begins with.
-    pub(super) fn begin(
-        &self,
-        event_loop: &Obj<EventLoop>,
-        protocol: &Object,
-        descriptor: &Descriptor,
-    ) -> Result<()> {
-        self.descriptor.become_of(descriptor);
-        self.event_loop.set(Some(event_loop.clone()));
-        self.set_protocol(protocol)
-    }
-
     pub(super) fn set_protocol(&self, protocol: &Object) -> Result<()> {
         self.receiving.set(Receiving::of(protocol)?);
         self.protocol.set(Some(protocol.clone()));
@@ -89,6 +80,7 @@ impl Endpoint {
     }
 
     pub(super) fn clear(&self) {
+        self.place.leave();
         self.event_loop.set(None);
         self.protocol.set(None);
         self.server.set(None);
@@ -105,7 +97,7 @@ pub(super) fn log(level: &str, args: &[Object]) -> Result<()> {
 }
 
 /// A native transport.
-pub(crate) trait Transport: HotType {
+pub(crate) trait Transport: HotType + Numbered {
     /// What it has in common with others.
     fn endpoint(&self) -> &Endpoint;
 
@@ -115,8 +107,31 @@ pub(crate) trait Transport: HotType {
     /// Forgets them.
     fn clear_backlog(&self);
 
+    /// What is left to do before the descriptor is closed.
+    fn closes(&self) {}
+
     /// What is left to do after `connection_lost()` was called.
     fn gone(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives a new transport what it begins with.
+    fn begin(
+        this: &Obj<Self>,
+        event_loop: &Obj<EventLoop>,
+        protocol: &Object,
+        descriptor: &Descriptor,
+        server: Option<&Object>,
+    ) -> Result<()> {
+        let endpoint = this.endpoint();
+        endpoint.descriptor.become_of(descriptor);
+        endpoint.event_loop.set(Some(event_loop.clone()));
+        endpoint.set_protocol(protocol)?;
+        if let Some(server) = server {
+            tell_server(server, &names()._attach, this.as_any())?;
+            endpoint.server.set(Some(server.clone()));
+        }
+        event_loop.enter_transport(endpoint.descriptor.number(), this);
         Ok(())
     }
 
@@ -185,6 +200,8 @@ pub(crate) trait Transport: HotType {
         endpoint.lost.set(endpoint.lost.get().max(1));
         let told = endpoint.tell(&names().connection_lost, [exception]);
         let told = told.map_err(Raised::fetch);
+        this.closes();
+        endpoint.place.leave();
         let closed = endpoint.descriptor.close().map_err(Raised::fetch);
         endpoint.protocol.set(None);
         endpoint.event_loop.set(None);
@@ -193,13 +210,6 @@ pub(crate) trait Transport: HotType {
             failed.map_err(Raised::restore)?;
         }
         this.gone()
-    }
-
-    /// Tells the server of the connection.
-    fn attach(this: &Obj<Self>, server: &Object) -> Result<()> {
-        tell_server(server, &names()._attach, this.as_any())?;
-        this.endpoint().server.set(Some(server.clone()));
-        Ok(())
     }
 
     /// Tells the server that the connection is no more.
@@ -367,4 +377,16 @@ fn tell_server(server: &Object, method: &Object, transport: &Object) -> Result<(
         server.call_method(method, [])
     };
     told.map(drop)
+}
+
+/// `native_transport(loop, fd)`.
+pub(super) fn native_transport(args: &Args<'_>) -> Result<Option<Object>> {
+    static SIGNATURE: Signature<2> = Signature::function("native_transport", [c"loop", c"fd"]);
+    let [event_loop, fd] = SIGNATURE.bind(args)?;
+    let native = event_loop.and_then(|object| object.downcast::<EventLoop>());
+    let (Some(event_loop), Some(fd)) = (native, fd) else {
+        return Ok(None);
+    };
+    let fd = i32::try_from(fd.to_i64()?);
+    Ok(fd.ok().and_then(|fd| event_loop.transport(fd)))
 }

@@ -1,16 +1,18 @@
 //! Transports: what moves bytes between a descriptor and a protocol.
 //!
 //! - `endpoint`: what all have: loop, protocol, descriptor, and how they end. **Start there**;
-//! - `stream`: TCP and Unix sockets;
+//! - `stream`: TCP and Unix connections; `listener`: accepts them;
 //! - `descriptor`, `backlog`, `limits`, `receiver`: the parts.
 //!
 //! A protocol's callback may do anything to its transport: close or abort it, write, pause it, exchange itself. So
 //! nothing that was read before a callback is relied on after it.
 
+mod address;
 mod backlog;
 mod descriptor;
 mod endpoint;
 mod limits;
+mod listener;
 pub(crate) mod receiver;
 mod stream;
 
@@ -20,7 +22,24 @@ use crate::hot::{HotType, IntoObject, Module, Result, boolean, import};
 
 /// Adds what Python sees.
 pub(crate) fn register(module: &Module) -> Result<()> {
-    module.class::<stream::StreamTransport>()?;
+    module
+        .class::<stream::StreamTransport>()?
+        .hidden_class::<listener::Listener>()?
+        .function(
+            c"stream_transport",
+            c"stream_transport(loop, sock, protocol, waiter, extra, server)\n--\n\nMake a transport of a socket that is connected.",
+            stream::StreamTransport::make,
+        )?
+        .function(
+            c"native_transport",
+            c"native_transport(loop, fd)\n--\n\nReturn the native transport that uses a descriptor, None if none does.",
+            endpoint::native_transport,
+        )?
+        .function(
+            c"serve",
+            c"serve(loop, sock, protocol_factory, server, backlog)\n--\n\nAccept connections until the socket is not watched any more.",
+            listener::Listener::serve,
+        )?;
     let class = stream::StreamTransport::cell().object();
     // What asyncio asks of any transport, and tests set on one.
     class.set_attr(&"_start_tls_compatible".into_object()?, &boolean(true))?;

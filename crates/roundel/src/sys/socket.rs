@@ -30,14 +30,23 @@ impl Address {
     fn read(address: SocketAddrAny) -> Self {
         let family = address.address_family();
         if family == AddressFamily::UNIX {
-            return SocketAddrUnix::try_from(address).map_or(Self::Other(1), |unix| {
-                match (unix.abstract_name(), unix.path_bytes()) {
-                    (Some(name), _) => Self::Abstract(name.into()),
-                    (None, path) => Self::Path(path.unwrap_or_default().into()),
-                }
-            });
+            return Self::read_unix(address);
         }
         SocketAddr::try_from(address).map_or(Self::Other(family.as_raw()), Self::Internet)
+    }
+
+    fn read_unix(address: SocketAddrAny) -> Self {
+        // No more than the family: a socket without a name.
+        if usize::try_from(address.addr_len()).is_ok_and(|length| length <= size_of::<u16>()) {
+            return Self::Path(Box::default());
+        }
+        let family = address.address_family().as_raw();
+        SocketAddrUnix::try_from(address).map_or(Self::Other(family), |unix| {
+            match unix.abstract_name() {
+                Some(name) => Self::Abstract(name.into()),
+                None => Self::Path(unix.path_bytes().unwrap_or_default().into()),
+            }
+        })
     }
 
     fn write(&self) -> io::Result<SocketAddrAny> {
@@ -127,6 +136,14 @@ fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<Sock
     rustix::io::ioctl_fioclex(&accepted)?;
     rustix::io::ioctl_fionbio(&accepted, true)?;
     Ok((accepted, peer))
+}
+
+/// Says whether an error is about the system, which has not enough descriptors or memory at present.
+pub fn is_out_of_resources(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
 }
 
 /// Says that no more will be sent.

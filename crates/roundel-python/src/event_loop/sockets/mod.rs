@@ -13,7 +13,6 @@ use super::EventLoop;
 use super::readers::cancel;
 use crate::hot::{Args, Class, Obj, Object, Result, Signature};
 use crate::job::Job;
-use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, attempt};
 
 /// What a call waits for.
@@ -152,21 +151,6 @@ fn unwatch(waiter: &Obj<Waiter>, readiness: Readiness) {
 }
 
 impl EventLoop {
-    /// Raises `RuntimeError` if a descriptor belongs to a transport.
-    fn check_no_transport(this: &Obj<Self>, fd: &Object) -> Result<()> {
-        // Most programs that call sockets have no transports: then there is nothing to look up.
-        if let Some(transports) = this.as_any().attr_opt(&names()._transports)?
-            && let Some(data) = transports.attr_opt(&names().data)?
-            && data.is_dict()
-            && data.dict_len() == 0
-        {
-            return Ok(());
-        }
-        this.as_any()
-            .call_method(&names()._ensure_fd_no_transport, [fd])
-            .map(drop)
-    }
-
     /// The waiter for an operation with a socket and one or two things more.
     #[inline]
     fn call_socket<const N: usize>(

@@ -2,8 +2,8 @@
 
 use super::StreamTransport;
 use crate::hot::{
-    Args, Class, Derived, HotType, Obj, Object, PythonClass, Result, Signature, Slot, TypeCell,
-    Visit, none,
+    Args, Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Result, Signature,
+    Slot, TypeCell, Visit, none,
 };
 use crate::transport::endpoint::Transport;
 
@@ -62,20 +62,16 @@ impl StreamTransport {
             Signature::method("BaseTransport.get_extra_info", [c"name", c"default"]).required(1);
         let [name, default] = SIGNATURE.bind(args)?;
         let known = match name {
-            Some(name) => this.extra()?.dict_get(name)?,
+            Some(name) => Self::extra_info(this, name)?,
             None => None,
         };
         Ok(known.or_else(|| default.cloned()).unwrap_or_else(none))
     }
+}
 
-    /// What is known of the connection, as a dictionary.
-    fn extra(&self) -> Result<Object> {
-        if let Some(extra) = self.extra.get() {
-            return Ok(extra);
-        }
-        let extra = Object::new_dict()?;
-        self.extra.set(Some(extra.clone()));
-        Ok(extra)
+impl Numbered for StreamTransport {
+    fn place(&self) -> &Place {
+        &self.endpoint.place
     }
 }
 
@@ -92,8 +88,7 @@ impl HotType for StreamTransport {
 
     fn class(class: &mut Class<Self>) {
         class
-            .doc(c"StreamTransport(loop, sock, protocol, waiter=None, extra=None, server=None)\n--\n\nThe transport of a TCP or Unix connection.")
-            .init(Self::init)
+            .doc(c"The transport of a TCP or Unix connection.")
             .repr(Self::describe);
         declare_reading(class);
         declare_writing(class);
@@ -103,14 +98,18 @@ impl HotType for StreamTransport {
 
     fn traverse(&self, visit: &mut Visit) {
         self.endpoint.traverse(visit);
-        visit.slot(&self.extra);
+        self.extra.traverse(visit);
         visit.slot(&self.empty_waiter);
     }
 
     fn clear(&self) {
         self.endpoint.clear();
-        self.extra.set(None);
+        self.extra.clear();
         self.empty_waiter.set(None);
+    }
+
+    fn retire(&self) {
+        self.endpoint.place.leave();
     }
 
     fn wants_finalizer(this: &Obj<Self>) -> bool {
@@ -239,6 +238,21 @@ fn declare_private(class: &mut Class<StreamTransport>) {
             c"_reset_empty_waiter($self, /)\n--\n\nForget that future.",
             |this: &Obj<StreamTransport>| this.empty_waiter.set(None),
         )
+        .method0(
+            c"_lend",
+            c"_lend($self, /)\n--\n\nLet others use the descriptor.",
+            |this: &Obj<StreamTransport>| this.endpoint.place.leave(),
+        )
+        .method0(
+            c"_claim",
+            c"_claim($self, /)\n--\n\nLet nobody else use the descriptor any more.",
+            |this: &Obj<StreamTransport>| {
+                let fd = this.endpoint.descriptor.number();
+                if let Some(event_loop) = this.endpoint.event_loop.get() {
+                    event_loop.enter_transport(fd, this);
+                }
+            },
+        )
         .getter(c"_loop", |this: &Obj<StreamTransport>| this.endpoint.event_loop.get())
         .getter(c"_protocol", |this: &Obj<StreamTransport>| this.endpoint.protocol.get())
         .getter(c"_server", |this: &Obj<StreamTransport>| this.endpoint.server.get())
@@ -258,9 +272,9 @@ fn declare_private(class: &mut Class<StreamTransport>) {
         .getter(c"_empty_waiter", |this: &Obj<StreamTransport>| this.empty_waiter.get())
         .property(
             c"_extra",
-            |this: &Obj<StreamTransport>| this.extra(),
+            StreamTransport::all_extra,
             |this: &Obj<StreamTransport>, extra: &Object| {
-                this.extra.set(Some(extra.clone()));
+                this.extra.give(Some(extra.clone()));
                 Ok(())
             },
         );

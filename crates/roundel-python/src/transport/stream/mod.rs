@@ -3,13 +3,19 @@
 //! - here: the state, the beginning and the end;
 //! - `reading`: what comes in;
 //! - `writing`: what goes out;
+//! - `extra`: what is known of the connection;
 //! - `class`: what Python sees.
 
 mod class;
+mod extra;
 mod reading;
 mod writing;
 
 use std::cell::Cell;
+use std::os::fd::OwnedFd;
+
+use extra::Extra;
+use roundel::socket::{self, Address};
 
 use super::backlog::Backlog;
 use super::descriptor::Descriptor;
@@ -26,8 +32,7 @@ use crate::names::names;
 pub(crate) struct StreamTransport {
     endpoint: Endpoint,
     backlog: Backlog,
-    /// What `get_extra_info()` knows.
-    extra: Slot,
+    extra: Extra,
     /// `write_eof()` was called.
     eof: Cell<bool>,
     /// A future that is done when nothing waits to be sent, while a file is sent.
@@ -53,7 +58,14 @@ impl Transport for StreamTransport {
         self.backlog.clear();
     }
 
+    fn closes(&self) {
+        self.remember_local_name();
+    }
+
     fn gone(&self) -> Result<()> {
+        if !self.empty_waiter.is_set() {
+            return Ok(());
+        }
         let error = exceptions::connection_error()
             .call([&"Connection is closed by peer".into_object()?])?;
         self.settle_empty_waiter(Some(&error))
@@ -67,10 +79,10 @@ impl StreamTransport {
         self.endpoint.closing.get()
     }
 
-    /// `StreamTransport(loop, sock, protocol, waiter, extra, server)`: for a socket that somebody else has made.
-    fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<6> = Signature::method(
-            "StreamTransport.__init__",
+    /// `stream_transport(loop, sock, protocol, waiter, extra, server)`: for a socket that somebody else has made.
+    pub(super) fn make(args: &Args<'_>) -> Result<Obj<Self>> {
+        static SIGNATURE: Signature<6> = Signature::function(
+            "stream_transport",
             [
                 c"loop",
                 c"sock",
@@ -79,29 +91,44 @@ impl StreamTransport {
                 c"extra",
                 c"server",
             ],
-        )
-        .required(3);
-        let [event_loop, socket, protocol, waiter, extra, server] = SIGNATURE.bind(args)?;
-        let (Some(event_loop), Some(socket), Some(protocol)) = (event_loop, socket, protocol)
-        else {
-            return Ok(());
-        };
+        );
+        let given = SIGNATURE.bind(args)?;
+        let [event_loop, socket, protocol, waiter, extra, server] =
+            given.map(|given| given.cloned().unwrap_or_else(none));
         let Some(event_loop) = event_loop.downcast::<EventLoop>() else {
             let text = "a native transport needs a native loop";
             return Err(Raised::new(&exceptions::type_error(), text));
         };
-        this.extra.set(extra.and_then(Object::not_none).cloned());
-        let descriptor = Descriptor::of(socket)?;
-        this.endpoint.begin(event_loop, protocol, &descriptor)?;
-        if let Some(server) = server.and_then(Object::not_none) {
-            Self::attach(this, server)?;
+        let this = Obj::create(Self::default());
+        this.extra.give(extra.not_none().cloned());
+        let descriptor = Descriptor::of(&socket)?;
+        Self::begin(&this, event_loop, &protocol, &descriptor, server.not_none())?;
+        Self::start(&this, event_loop, &protocol, waiter.not_none())?;
+        Ok(this)
+    }
+
+    /// Makes the transport of a connection that was accepted.
+    pub(super) fn accepted(
+        event_loop: &Obj<EventLoop>,
+        connection: OwnedFd,
+        peer: Option<Address>,
+        protocol: &Object,
+        server: Option<&Object>,
+    ) -> Result<()> {
+        let this = Obj::create(Self::default());
+        if let Some(Address::Internet(_)) = peer {
+            // Of a connection that is gone already; it will be found out by reading.
+            drop(socket::send_at_once(&connection));
         }
-        Self::start(
-            this,
-            event_loop,
-            protocol,
-            waiter.and_then(Object::not_none),
-        )
+        this.extra.accepted_from(peer);
+        let descriptor = Descriptor::owned(connection);
+        let begun = Self::begin(&this, event_loop, protocol, &descriptor, server)
+            .and_then(|()| Self::start(&this, event_loop, protocol, None));
+        begun.or_else(|raised| {
+            let exception = raised.fetch();
+            this.endpoint.descriptor.close()?;
+            Err(Raised::restore(exception))
+        })
     }
 
     /// Has the protocol told of the connection in the next turn, and reading begun then.
