@@ -9,6 +9,7 @@ The private names of CPython that are used here are those of `_AsyncioLoop` and 
 from __future__ import annotations
 
 import asyncio
+import socket
 from asyncio import base_events, constants, trsock
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,10 @@ from roundel import _roundel
 
 if TYPE_CHECKING:
     import contextvars
-    import socket
     import ssl
     import weakref
     from collections.abc import Callable
+    from socket import _Address
     from typing import IO
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
@@ -41,6 +42,15 @@ if TYPE_CHECKING:
             server: asyncio.AbstractServer | None = None,
             context: contextvars.Context | None = None,  # from CPython 3.15 on
         ) -> asyncio.Transport: ...
+        def _make_datagram_transport(
+            self,
+            sock: socket.socket,
+            protocol: asyncio.BaseProtocol,
+            address: _Address | None = None,
+            waiter: asyncio.Future[None] | None = None,
+            extra: dict[str, object] | None = None,
+            **others: object,
+        ) -> asyncio.DatagramTransport: ...
         async def _sendfile_native(
             self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
         ) -> int: ...
@@ -56,6 +66,9 @@ if TYPE_CHECKING:
         ) -> None: ...
 else:
     _AsyncioLoop = object
+
+# Those whose addresses are known natively.
+_FAMILIES = (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
 
 
 class TransportMethods(_AsyncioLoop):
@@ -96,6 +109,23 @@ class TransportMethods(_AsyncioLoop):
         base_events._set_nodelay(sock)  # type: ignore[attr-defined]
         extra = describe(sock, extra)
         return _roundel.stream_transport(self, sock, protocol, waiter, extra, server)
+
+    def _make_datagram_transport(
+        self,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        address: _Address | None = None,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, object] | None = None,
+        **others: object,
+    ) -> asyncio.DatagramTransport:
+        if sock.family not in _FAMILIES or others.get("context") is not None:
+            return super()._make_datagram_transport(
+                sock, protocol, address, waiter, extra, **others
+            )
+        self._ensure_fd_no_transport(sock)
+        extra = describe(sock, extra)
+        return _roundel.datagram_transport(self, sock, protocol, address, waiter, extra)
 
     async def _sendfile_native(
         self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None

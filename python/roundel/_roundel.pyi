@@ -41,6 +41,8 @@ from _typeshed import (
 )
 from typing_extensions import disjoint_base
 
+from roundel._abstract import DatagramTransport as _DatagramTransport
+
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
@@ -224,6 +226,14 @@ def stream_transport(
     extra: dict[str, object] | None,
     server: asyncio.AbstractServer | None,
 ) -> StreamTransport: ...
+def datagram_transport(
+    loop: asyncio.AbstractEventLoop,
+    sock: socket,
+    protocol: asyncio.BaseProtocol,
+    address: _Address | None,
+    waiter: asyncio.Future[None] | None,
+    extra: dict[str, object],
+) -> DatagramTransport: ...
 def native_transport(loop: asyncio.AbstractEventLoop, fd: int) -> asyncio.Transport | None: ...
 def serve(
     loop: asyncio.AbstractEventLoop,
@@ -232,6 +242,11 @@ def serve(
     server: asyncio.AbstractServer | None,
     backlog: int,
 ) -> None: ...
+
+@final
+class DatagramTransport(_DatagramTransport):
+    def _force_close(self, exc: BaseException | None, /) -> None: ...
+    def _call_connection_lost(self, exc: BaseException | None, /) -> None: ...
 
 @final
 class StreamTransport(asyncio.transports._FlowControlMixin):

@@ -90,15 +90,16 @@ names! {
         _step _timer_handle_cancelled _transports _wake _wakeup _write_appdata abort accept acquire
         add_done_callback append buffer_updated call_at call_exception_handler call_later call_soon
         can_write_eof cancel cancelled cancelling close co_flags connect connection_lost
-        connection_made cr_await create_future create_task current_task data data_received debug
-        done empty eof_received exception exceptions feed_data feed_eof fileno full get get_buffer
-        get_debug get_event_loop get_extra_info get_loop get_nowait get_running_loop getpeername
-        getsockname getsockopt gettimeout gi_code is_closed is_closing is_running locked logger
-        message name pause_reading pause_writing peername pop popleft put_nowait qsize read readline
-        readuntil recv recv_into recvfrom recvfrom_into release remove_done_callback result
-        resume_reading resume_writing run send sendto set set_exception set_result set_transport
-        setblocking socket sockname source_traceback sslcontext throw time transport uncancel value
-        wait warning write write_eof writelines
+        connection_made cr_await create_future create_task current_task data data_received
+        datagram_received debug done empty eof_received error_received exception exceptions family
+        feed_data feed_eof fileno full get get_buffer get_debug get_event_loop get_extra_info
+        get_loop get_nowait get_running_loop getpeername getsockname getsockopt gettimeout gi_code
+        is_closed is_closing is_running locked logger message name pause_reading pause_writing
+        peername pop popleft put_nowait qsize read readline readuntil recv recv_into recvfrom
+        recvfrom_into release remove_done_callback result resume_reading resume_writing run send
+        sendto set set_exception set_result set_transport setblocking socket sockname
+        source_traceback sslcontext throw time transport uncancel value wait warning write write_eof
+        writelines
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
@@ -108,6 +109,7 @@ names! {
         transport_socket = "asyncio.trsock" : "TransportSocket",
         socket_class = "socket" : "socket",
         fsdecode = "os" : "fsdecode",
+        ipv6 = "socket" : "AF_INET6",
         warn = "warnings" : "warn",
         cancelled_error = "asyncio.exceptions" : "CancelledError",
         invalid_state_error = "asyncio.exceptions" : "InvalidStateError",

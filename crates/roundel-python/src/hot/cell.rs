@@ -101,6 +101,12 @@ impl<T> Deque<T> {
         self.inner().push_back(value);
     }
 
+    /// Adds at the front.
+    #[inline]
+    pub(crate) fn push_front(&self, value: T) {
+        self.inner().push_front(value);
+    }
+
     /// Takes from the front.
     #[inline]
     pub(crate) fn pop_front(&self) -> Option<T> {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use super::descriptor::Descriptor;
 use super::limits::Limits;
 use super::receiver::Receiving;
+use crate::channel::{Channel, Reaction};
 use crate::event_loop::EventLoop;
 use crate::handle::leaves_loop;
 use crate::hot::{
@@ -98,6 +99,11 @@ pub(super) fn log(level: &str, args: &[Object]) -> Result<()> {
 
 /// A native transport.
 pub(crate) trait Transport: HotType + Numbered {
+    /// Reading begins, when `connection_made()` has been called.
+    const START: &'static Reaction;
+    /// There is something to read.
+    const READ: &'static Reaction;
+
     /// What it has in common with others.
     fn endpoint(&self) -> &Endpoint;
 
@@ -106,6 +112,9 @@ pub(crate) trait Transport: HotType + Numbered {
 
     /// Forgets them.
     fn clear_backlog(&self);
+
+    /// What is known of the connection under a name.
+    fn extra_info(this: &Obj<Self>, name: &Object) -> Result<Option<Object>>;
 
     /// What is left to do before the descriptor is closed.
     fn closes(&self) {}
@@ -133,6 +142,60 @@ pub(crate) trait Transport: HotType + Numbered {
         }
         event_loop.enter_transport(endpoint.descriptor.number(), this);
         Ok(())
+    }
+
+    /// Begins to read, unless it was paused or closed before.
+    fn start_reading(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if !endpoint.is_reading() {
+            return Ok(());
+        }
+        let channel = Channel::create(Self::READ, this)?;
+        endpoint
+            .event_loop()?
+            .when_readable(endpoint.descriptor.number(), channel)
+    }
+
+    /// `pause_reading()`.
+    fn pause_reading(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if !endpoint.is_reading() {
+            return Ok(());
+        }
+        endpoint.paused.set(true);
+        endpoint
+            .event_loop()?
+            .remove_reader(endpoint.descriptor.number())?;
+        Self::debug(this, "%r pauses reading")
+    }
+
+    /// `resume_reading()`.
+    fn resume_reading(this: &Obj<Self>) -> Result<()> {
+        let endpoint = this.endpoint();
+        if endpoint.closing.get() || !endpoint.paused.replace(false) {
+            return Ok(());
+        }
+        Self::start_reading(this)?;
+        Self::debug(this, "%r resumes reading")
+    }
+
+    /// Has the protocol told of the connection in the next turn, and reading begun then.
+    fn start(
+        this: &Obj<Self>,
+        event_loop: &Obj<EventLoop>,
+        protocol: &Object,
+        waiter: Option<&Object>,
+    ) -> Result<()> {
+        let made = protocol.attr(&names().connection_made)?;
+        call_soon(event_loop, &made, std::slice::from_ref(this.as_any()))?;
+        event_loop.run_soon(Channel::create(Self::START, this)?)?;
+        match waiter {
+            None => Ok(()),
+            Some(waiter) => {
+                let set = &names().set_result_unless_cancelled;
+                call_soon(event_loop, set, &[waiter.clone(), none()])
+            }
+        }
     }
 
     /// In debug mode: logs a message that begins with the transport.

@@ -2,6 +2,7 @@
 //!
 //! - `endpoint`: what all have: loop, protocol, descriptor, and how they end. **Start there**;
 //! - `stream`: TCP and Unix connections; `listener`: accepts them;
+//! - `datagram`: UDP and Unix sockets;
 //! - `descriptor`, `backlog`, `limits`, `receiver`: the parts.
 //!
 //! A protocol's callback may do anything to its transport: close or abort it, write, pause it, exchange itself. So
@@ -9,6 +10,8 @@
 
 mod address;
 mod backlog;
+mod common;
+mod datagram;
 mod descriptor;
 mod endpoint;
 mod limits;
@@ -29,6 +32,12 @@ pub(crate) fn register(module: &Module) -> Result<()> {
             c"stream_transport",
             c"stream_transport(loop, sock, protocol, waiter, extra, server)\n--\n\nMake a transport of a socket that is connected.",
             stream::StreamTransport::make,
+        )?
+        .class::<datagram::DatagramTransport>()?
+        .function(
+            c"datagram_transport",
+            c"datagram_transport(loop, sock, protocol, address, waiter, extra)\n--\n\nMake a transport of a socket for datagrams.",
+            datagram::DatagramTransport::make,
         )?
         .function(
             c"native_transport",

@@ -3,8 +3,9 @@
 use super::StreamTransport;
 use crate::hot::{
     Args, Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Result, Signature,
-    Slot, TypeCell, Visit, none,
+    Slot, TypeCell, Visit,
 };
+use crate::transport::common;
 use crate::transport::endpoint::Transport;
 
 /// asyncio's class of transports that a protocol can be told to pause writing for.
@@ -32,41 +33,6 @@ impl StreamTransport {
         let [lines] = SIGNATURE.bind(args)?;
         lines.map_or(Ok(()), |lines| Self::write_lines(this, lines))
     }
-
-    /// `set_protocol(protocol)`.
-    fn set_protocol(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<1> =
-            Signature::method("StreamTransport.set_protocol", [c"protocol"]);
-        let [protocol] = SIGNATURE.bind(args)?;
-        protocol.map_or(Ok(()), |protocol| this.endpoint.set_protocol(protocol))
-    }
-
-    /// `set_write_buffer_limits(high=None, low=None)`.
-    fn set_limits(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<2> = Signature::method(
-            "_FlowControlMixin.set_write_buffer_limits",
-            [c"high", c"low"],
-        )
-        .required(0);
-        let [high, low] = SIGNATURE.bind(args)?;
-        let given = |limit: Option<&Object>| limit.and_then(Object::not_none).cloned();
-        this.endpoint
-            .limits
-            .set(given(high).as_ref(), given(low).as_ref())?;
-        Self::pause_protocol(this)
-    }
-
-    /// `get_extra_info(name, default=None)`.
-    fn get_extra_info(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
-        static SIGNATURE: Signature<2> =
-            Signature::method("BaseTransport.get_extra_info", [c"name", c"default"]).required(1);
-        let [name, default] = SIGNATURE.bind(args)?;
-        let known = match name {
-            Some(name) => Self::extra_info(this, name)?,
-            None => None,
-        };
-        Ok(known.or_else(|| default.cloned()).unwrap_or_else(none))
-    }
 }
 
 impl Numbered for StreamTransport {
@@ -87,12 +53,9 @@ impl HotType for StreamTransport {
     }
 
     fn class(class: &mut Class<Self>) {
-        class
-            .doc(c"The transport of a TCP or Unix connection.")
-            .repr(Self::describe);
-        declare_reading(class);
+        class.doc(c"The transport of a TCP or Unix connection.");
         declare_writing(class);
-        declare_life(class);
+        common::declare(class);
         declare_private(class);
     }
 
@@ -121,25 +84,6 @@ impl HotType for StreamTransport {
     }
 }
 
-fn declare_reading(class: &mut Class<StreamTransport>) {
-    class
-        .method0(
-            c"is_reading",
-            c"is_reading($self, /)\n--\n\nReturn True unless reading is paused or the transport is closing.",
-            |this: &Obj<StreamTransport>| this.endpoint.is_reading(),
-        )
-        .method0(
-            c"pause_reading",
-            c"pause_reading($self, /)\n--\n\nGive the protocol no data until resume_reading().",
-            StreamTransport::pause_reading,
-        )
-        .method0(
-            c"resume_reading",
-            c"resume_reading($self, /)\n--\n\nGive the protocol data again.",
-            StreamTransport::resume_reading,
-        );
-}
-
 fn declare_writing(class: &mut Class<StreamTransport>) {
     class
         .method(
@@ -161,73 +105,12 @@ fn declare_writing(class: &mut Class<StreamTransport>) {
             c"can_write_eof",
             c"can_write_eof($self, /)\n--\n\nReturn True: there is write_eof().",
             |_: &Obj<StreamTransport>| true,
-        )
-        .method0(
-            c"get_write_buffer_size",
-            c"get_write_buffer_size($self, /)\n--\n\nReturn how many bytes wait to be sent.",
-            |this: &Obj<StreamTransport>| this.backlog.size(),
-        )
-        .method0(
-            c"get_write_buffer_limits",
-            c"get_write_buffer_limits($self, /)\n--\n\nReturn the low and the high water mark.",
-            |this: &Obj<StreamTransport>| this.endpoint.limits.get(),
-        )
-        .method(
-            c"set_write_buffer_limits",
-            c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\nSet at how many waiting bytes the protocol is paused and resumed.\n\nRaises:\n    ValueError: high is less than low, or low is negative.",
-            StreamTransport::set_limits,
-        );
-}
-
-fn declare_life(class: &mut Class<StreamTransport>) {
-    class
-        .method0(
-            c"close",
-            c"close($self, /)\n--\n\nRead no more, send what waits and close the connection.",
-            StreamTransport::close,
-        )
-        .method0(
-            c"abort",
-            c"abort($self, /)\n--\n\nClose the connection at once and forget what waits to be sent.",
-            |this: &Obj<StreamTransport>| StreamTransport::force_close(this, None),
-        )
-        .method0(
-            c"is_closing",
-            c"is_closing($self, /)\n--\n\nReturn True if the transport is closing or closed.",
-            |this: &Obj<StreamTransport>| this.endpoint.closing.get(),
-        )
-        .method(
-            c"set_protocol",
-            c"set_protocol($self, /, protocol)\n--\n\nSet who is told from now on.",
-            StreamTransport::set_protocol,
-        )
-        .method0(
-            c"get_protocol",
-            c"get_protocol($self, /)\n--\n\nReturn the protocol, None once the connection was lost.",
-            |this: &Obj<StreamTransport>| this.endpoint.protocol.get(),
-        )
-        .method(
-            c"get_extra_info",
-            c"get_extra_info($self, /, name, default=None)\n--\n\nReturn 'socket', 'sockname', 'peername' or what else is known.",
-            StreamTransport::get_extra_info,
         );
 }
 
 /// What asyncio's own code uses of a transport.
 fn declare_private(class: &mut Class<StreamTransport>) {
     class
-        .method1(
-            c"_force_close",
-            c"_force_close($self, exc, /)\n--\n\nClose the connection at once because of an exception.",
-            |this: &Obj<StreamTransport>, exception: &Object| {
-                StreamTransport::force_close(this, exception.not_none())
-            },
-        )
-        .method1(
-            c"_call_connection_lost",
-            c"_call_connection_lost($self, exc, /)\n--\n\nTell the protocol that the connection is lost, and close the socket.",
-            StreamTransport::lose,
-        )
         .method0(
             c"_make_empty_waiter",
             c"_make_empty_waiter($self, /)\n--\n\nReturn a future that is done when nothing waits to be sent.",
@@ -253,22 +136,7 @@ fn declare_private(class: &mut Class<StreamTransport>) {
                 }
             },
         )
-        .getter(c"_loop", |this: &Obj<StreamTransport>| this.endpoint.event_loop.get())
-        .getter(c"_protocol", |this: &Obj<StreamTransport>| this.endpoint.protocol.get())
-        .getter(c"_server", |this: &Obj<StreamTransport>| this.endpoint.server.get())
-        .getter(c"_sock", |this: &Obj<StreamTransport>| this.endpoint.descriptor.socket())
-        .getter(c"_sock_fd", |this: &Obj<StreamTransport>| {
-            i64::from(this.endpoint.descriptor.number())
-        })
-        .getter(c"_closing", |this: &Obj<StreamTransport>| this.endpoint.closing.get())
-        .getter(c"_paused", |this: &Obj<StreamTransport>| this.endpoint.paused.get())
         .getter(c"_eof", |this: &Obj<StreamTransport>| this.eof.get())
-        .getter(c"_conn_lost", |this: &Obj<StreamTransport>| {
-            i64::from(this.endpoint.lost.get())
-        })
-        .getter(c"_protocol_paused", |this: &Obj<StreamTransport>| {
-            this.endpoint.limits.is_paused()
-        })
         .getter(c"_empty_waiter", |this: &Obj<StreamTransport>| this.empty_waiter.get())
         .property(
             c"_extra",

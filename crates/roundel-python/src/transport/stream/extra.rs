@@ -54,13 +54,13 @@ impl StreamTransport {
     /// `_extra`: all that is known, as a dictionary.
     pub(super) fn all_extra(this: &Obj<Self>) -> Result<Object> {
         for name in [&names().socket, &names().sockname, &names().peername] {
-            Self::extra_info(this, name)?;
+            Self::find_extra(this, name)?;
         }
         this.extra.dict()
     }
 
     /// What is known under a name.
-    pub(super) fn extra_info(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
+    pub(super) fn find_extra(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
         let known = match this.extra.known.get() {
             Some(known) => known.dict_get(name)?,
             None => None,

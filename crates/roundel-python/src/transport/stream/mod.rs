@@ -19,8 +19,8 @@ use roundel::socket::{self, Address};
 
 use super::backlog::Backlog;
 use super::descriptor::Descriptor;
-use super::endpoint::{Endpoint, Transport, call_soon};
-use crate::channel::{Channel, Reaction};
+use super::endpoint::{Endpoint, Transport};
+use crate::channel::Reaction;
 use crate::event_loop::EventLoop;
 use crate::hot::{
     Args, IntoObject, Obj, Object, Raised, Result, Signature, Slot, exceptions, none,
@@ -46,6 +46,9 @@ static START: Reaction = Reaction {
 };
 
 impl Transport for StreamTransport {
+    const START: &'static Reaction = &START;
+    const READ: &'static Reaction = &reading::READ;
+
     fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -56,6 +59,10 @@ impl Transport for StreamTransport {
 
     fn clear_backlog(&self) {
         self.backlog.clear();
+    }
+
+    fn extra_info(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
+        Self::find_extra(this, name)
     }
 
     fn closes(&self) {
@@ -129,25 +136,6 @@ impl StreamTransport {
             this.endpoint.descriptor.close()?;
             Err(Raised::restore(exception))
         })
-    }
-
-    /// Has the protocol told of the connection in the next turn, and reading begun then.
-    fn start(
-        this: &Obj<Self>,
-        event_loop: &Obj<EventLoop>,
-        protocol: &Object,
-        waiter: Option<&Object>,
-    ) -> Result<()> {
-        let made = protocol.attr(&names().connection_made)?;
-        call_soon(event_loop, &made, std::slice::from_ref(this.as_any()))?;
-        event_loop.run_soon(Channel::create(&START, this)?)?;
-        match waiter {
-            None => Ok(()),
-            Some(waiter) => {
-                let set = &names().set_result_unless_cancelled;
-                call_soon(event_loop, set, &[waiter.clone(), none()])
-            }
-        }
     }
 
     /// Settles the future of whoever waits for the backlog to be sent.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use roundel::socket;
 
 use super::StreamTransport;
-use crate::channel::{Channel, Reaction};
+use crate::channel::Reaction;
 use crate::event_loop::ReceiveBuffer;
 use crate::hot::{
     Buffer, Bytes, IntoObject, Obj, Object, Raised, Result, exceptions, with_descriptor,
@@ -15,7 +15,7 @@ use crate::transport::descriptor::exception;
 use crate::transport::endpoint::Transport;
 use crate::transport::receiver::{Methods, Receiving};
 
-static READ: Reaction = Reaction {
+pub(super) static READ: Reaction = Reaction {
     name: "StreamTransport._read_ready",
     run: |transport| StreamTransport::read_ready(transport.known()),
 };
@@ -33,34 +33,6 @@ enum Received {
 }
 
 impl StreamTransport {
-    /// Begins to read, unless it was paused or closed before.
-    pub(super) fn start_reading(this: &Obj<Self>) -> Result<()> {
-        if !this.endpoint.is_reading() {
-            return Ok(());
-        }
-        let event_loop = this.endpoint.event_loop()?;
-        let channel = Channel::create(&READ, this)?;
-        event_loop.when_readable(this.endpoint.descriptor.number(), channel)
-    }
-
-    pub(super) fn pause_reading(this: &Obj<Self>) -> Result<()> {
-        if !this.endpoint.is_reading() {
-            return Ok(());
-        }
-        this.endpoint.paused.set(true);
-        let event_loop = this.endpoint.event_loop()?;
-        event_loop.remove_reader(this.endpoint.descriptor.number())?;
-        Self::debug(this, "%r pauses reading")
-    }
-
-    pub(super) fn resume_reading(this: &Obj<Self>) -> Result<()> {
-        if this.endpoint.closing.get() || !this.endpoint.paused.replace(false) {
-            return Ok(());
-        }
-        Self::start_reading(this)?;
-        Self::debug(this, "%r resumes reading")
-    }
-
     #[inline]
     fn read_ready(this: &Obj<Self>) -> Result<()> {
         let endpoint = &this.endpoint;
