@@ -1,5 +1,5 @@
-//! What [`inbox`](crate::dispatcher) shares between threads, under names of its own: the model
-//! checker in `tests/loom.rs` compiles the inbox with its own notion of them.
+//! What the [`inbox`](crate::dispatcher) and promises share between threads, under names of their own:
+//! the model checker in `tests/loom.rs` compiles both with its own notion of these.
 
 pub(crate) use std::sync::atomic::{AtomicBool, Ordering};
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

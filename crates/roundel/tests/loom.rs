@@ -13,9 +13,23 @@
 )]
 mod inbox;
 
+#[path = "../src/program"]
+mod program {
+    pub(crate) mod error {
+        /// What the crate's error is to a promise.
+        #[derive(Debug, PartialEq, Eq)]
+        pub(crate) enum Error {
+            Closed,
+        }
+    }
+
+    #[allow(dead_code, reason = "written for the crate, of which this is a part")]
+    pub(crate) mod promise;
+}
+
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub(crate) use std::sync::PoisonError;
 }
 
@@ -51,8 +65,12 @@ mod sys {
     }
 }
 
+use std::task::{Context, Poll, Wake, Waker};
+
 use inbox::Inbox;
 use loom::thread;
+use program::error::Error;
+use program::promise::promise;
 use sync::Arc;
 use sys::Notifier;
 
@@ -134,5 +152,48 @@ fn a_letter_is_either_handed_out_at_the_end_or_returned() {
         let outcome = sender.join().unwrap();
         assert_eq!(left.len() == 1, outcome.is_ok());
         assert_eq!(inbox.push(2), Err(2));
+    });
+}
+
+/// A waker that counts, as the runtime's would wake a task.
+#[derive(Default)]
+struct Counter(std::sync::atomic::AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_promise_is_kept_however_it_is_waited_for() {
+    loom::model(|| {
+        let (promise, promised) = promise();
+        let keeper = thread::spawn(move || promise.keep(Ok(7)));
+        assert_eq!(promised.wait(), Ok(7));
+        keeper.join().unwrap();
+    });
+    loom::model(|| {
+        let (promise, promised) = promise();
+        let keeper = thread::spawn(move || promise.keep(Ok(7)));
+        let counter = std::sync::Arc::<Counter>::default();
+        let waker = Waker::from(std::sync::Arc::clone(&counter));
+        let first = promised.poll(&Context::from_waker(&waker));
+        keeper.join().unwrap();
+        if first.is_pending() {
+            assert_eq!(counter.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+            let second = promised.poll(&Context::from_waker(&waker));
+            assert_eq!(second, Poll::Ready(Ok(7)));
+        }
+    });
+}
+
+#[test]
+fn a_promise_that_is_dropped_is_told_to_who_waits() {
+    loom::model(|| {
+        let (promise, promised) = promise::<u32>();
+        let keeper = thread::spawn(move || drop(promise));
+        assert_eq!(promised.wait(), Err(Error::Closed));
+        keeper.join().unwrap();
     });
 }

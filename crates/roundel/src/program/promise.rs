@@ -1,11 +1,11 @@
-//! A result that is on its way from one thread to another.
+//! A result that is on its way from one thread to another. Checked by loom in `tests/loom.rs`.
 
 use std::fmt;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::error::Error;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Makes the two ends of a promise.
 pub(crate) fn promise<T>() -> (Promise<T>, Promised<T>) {
@@ -101,12 +101,12 @@ impl<T> Promised<T> {
 
     /// Blocks this thread until the promise is kept.
     pub(crate) fn wait(&self) -> Result<T, Error> {
-        let state = self.shared.lock();
-        let waited = self
-            .shared
-            .kept
-            .wait_while(state, |state| matches!(state, State::Pending(_)));
-        take(&mut waited.unwrap_or_else(PoisonError::into_inner))
+        let mut state = self.shared.lock();
+        while matches!(*state, State::Pending(_)) {
+            let woken = self.shared.kept.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        take(&mut state)
     }
 }
 
