@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use super::addresses::Addresses;
 use super::stream::stream;
 use super::watched::Watched;
+use crate::socket::{self, Address};
 use crate::sys;
 
 stream! {
@@ -155,8 +156,15 @@ impl TcpListener {
     ///
     /// No connection is lost.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, address) = self.io.read_with(net::TcpListener::accept).await?;
-        Ok((stream.try_into()?, address))
+        let (fd, peer) = self
+            .io
+            .read_with(|listener| socket::accept(listener))
+            .await?;
+        let Some(Address::Internet(address)) = peer else {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        };
+        let stream = TcpStream::from_socket(Watched::new(net::TcpStream::from(fd)))?;
+        Ok((stream, address))
     }
 
     /// Returns the address that this listens at.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::stream::stream;
 use super::watched::Watched;
+use crate::socket;
 use crate::sys;
 
 stream! {
@@ -122,7 +123,12 @@ impl UnixListener {
     ///
     /// No connection is lost.
     pub async fn accept(&self) -> io::Result<UnixStream> {
-        let (stream, _) = self.io.read_with(net::UnixListener::accept).await?;
-        stream.try_into()
+        let (fd, _) = self
+            .io
+            .read_with(|listener| socket::accept(listener))
+            .await?;
+        Ok(UnixStream {
+            io: Watched::new(net::UnixStream::from(fd)),
+        })
     }
 }
