@@ -33,6 +33,15 @@ macro_rules! row {
 
 fn main() {
     let table = Table::new(&["roundel", "tokio", "LocalSet", "smol"]);
+    tasks(&table);
+    waits(&table);
+    echoes(&table);
+    queues::rows();
+    memory::rows(&table);
+}
+
+/// Tasks by themselves.
+fn tasks(table: &Table) {
     row!(table, "yield, 1 task", 15.0, 1_000_000, programs::yields);
     row!(
         table,
@@ -63,6 +72,10 @@ fn main() {
         programs::spawns::<_, 1_000_000>
     );
     row!(table, "gather 10k", 1.7, 10_000, programs::gathers);
+}
+
+/// What tasks wait for.
+fn waits(table: &Table) {
     row!(table, "queue of 1", 3.0, 200_000, programs::bounded::<_, 1>);
     row!(
         table,
@@ -95,6 +108,10 @@ fn main() {
         programs::timeouts_pending
     );
     row!(table, "sleep, 100k at once", 1.1, 100_000, programs::sleeps);
+}
+
+/// A server and its clients.
+fn echoes(table: &Table) {
     row!(
         table,
         "TCP echo, 1 connection",
@@ -109,6 +126,4 @@ fn main() {
         20_000,
         programs::echoes::<_, 100>
     );
-    queues::rows();
-    memory::rows(&table);
 }
