@@ -37,6 +37,7 @@ use crate::waiter::Waiter;
 
 pub(crate) use callbacks::check_callback;
 pub(crate) use files::Watched;
+pub(crate) use readers::descriptor;
 pub(crate) use receive_buffer::ReceiveBuffer;
 
 /// Adds to the module what belongs to loops.
@@ -441,7 +442,7 @@ fn declare_state(class: &mut Class<EventLoop>) {
             c"_mark_internal",
             c"_mark_internal($self, fd, /)\n--\n\nSay that a descriptor is the loop's own, so that watching it is not awaiting it.",
             |this: &Obj<EventLoop>, fd: &Object| {
-                this.dispatcher()?.mark_internal(readers::descriptor(fd)?);
+                this.dispatcher()?.mark_internal(descriptor(fd)?);
                 Ok(())
             },
         )

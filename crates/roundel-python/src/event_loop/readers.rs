@@ -19,7 +19,7 @@ type Add = fn(&Dispatcher<Job>, RawFd, Job) -> io::Result<Option<Job>>;
 type Remove = fn(&Dispatcher<Job>, RawFd) -> Option<Job>;
 
 /// The number of a descriptor, or of what has a `fileno()`. Raises what the `selectors` module does.
-pub(super) fn descriptor(file: &Object) -> Result<RawFd> {
+pub(crate) fn descriptor(file: &Object) -> Result<RawFd> {
     let number = if file.is_int() {
         Ok(file.clone())
     } else {

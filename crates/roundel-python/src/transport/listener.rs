@@ -14,7 +14,7 @@ use super::descriptor::{Descriptor, exception};
 use super::endpoint::log;
 use super::stream::StreamTransport;
 use crate::channel::{Channel, Reaction};
-use crate::event_loop::EventLoop;
+use crate::event_loop::{EventLoop, descriptor};
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Class, Deque, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Slot,
@@ -59,6 +59,7 @@ impl Listener {
             let text = "a native listener needs a native loop";
             return Err(Raised::new(&exceptions::type_error(), text));
         };
+        descriptor(socket)?; // what is none is refused in asyncio's words
         let this = Obj::create(Self {
             event_loop: Slot::new(Some(event_loop.clone())),
             socket: Slot::new(Some(socket.clone())),
