@@ -256,3 +256,28 @@ def test_an_asynchronous_generator_is_finished_in_a_context_of_its_own(run):
 
     run(main())
     assert finished == ["consumer's"]
+
+
+def test_each_of_many_tasks_has_a_context_of_its_own_from_when_it_was_made():
+    async def change(value):
+        before = variable.get()
+        variable.set(value)
+        await roundel.sleep(0)
+        return before, variable.get()
+
+    async def main():
+        tasks = []
+        for number in range(300):
+            if number % 100 == 0:
+                variable.set(f"from {number}")
+            tasks.append(asyncio.create_task(change(number)))
+        variable.set("changed after")
+        contexts = [task.get_context() for task in tasks[::7]]
+        assert len(set(map(id, contexts))) == len(contexts)
+        seen = await asyncio.gather(*tasks)
+        assert seen == [(f"from {number // 100 * 100}", number) for number in range(300)]
+        assert all(a is task.get_context() for a, task in zip(contexts, tasks[::7], strict=True))
+        assert [context[variable] for context in contexts] == list(range(300))[::7]
+        assert variable.get() == "changed after"
+
+    roundel.run(main())

@@ -428,3 +428,62 @@ def test_many_tasks_end_in_the_order_in_which_they_were_made(api):
         assert not group._tasks
 
     run(main())
+
+
+def test_tasks_that_outlive_thousands_of_others_are_cancelled_with_the_group(api):
+    async def main():
+        log = []
+        with pytest.raises(ExceptionGroup):
+            async with api.TaskGroup() as group:
+                for number in range(3):
+                    group.create_task(note_cancellation(log, number))
+                    for _ in range(20):
+                        for task in [group.create_task(roundel.sleep(0)) for _ in range(50)]:
+                            await task
+                        await roundel.sleep(0)
+                assert len(group._tasks) == 3
+                group.create_task(fail(1))
+        assert sorted(log) == [0, 1, 2]
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [asyncio.Task, roundel.Task])
+def test_tasks_of_any_kind_belong_to_a_group(api, kind):
+    class OwnTask(kind):
+        """Of a derived class."""
+
+    async def main():
+        log = []
+        loop = asyncio.get_running_loop()
+        kinds = iter([kind, OwnTask, roundel.Task, kind])
+        loop.set_task_factory(lambda loop, coro, **kwargs: next(kinds)(coro, loop=loop, **kwargs))
+        with pytest.raises(ExceptionGroup) as caught:
+            async with api.TaskGroup() as group:
+                for number in range(3):
+                    group.create_task(note_cancellation(log, number))
+                assert len(group._tasks) == 3
+                group.create_task(fail(1, "cause"))
+        loop.set_task_factory(None)
+        assert leaves(caught.value) == [("cause",)]
+        assert sorted(log) == [0, 1, 2]
+
+    run(main())
+
+
+def test_a_task_can_be_in_two_groups(api):
+    async def main():
+        loop = asyncio.get_running_loop()
+        task = roundel.Task(roundel.sleep(1, "done"), loop=loop)
+        other = roundel.sleep(0)
+        loop.set_task_factory(lambda loop, coro, **kwargs: task)
+        async with api.TaskGroup() as outer:
+            outer.create_task(other)
+            async with api.TaskGroup() as inner:
+                inner.create_task(other)
+                assert list(inner._tasks) == list(outer._tasks) == [task]
+            loop.set_task_factory(None)
+        assert task.result() == "done"
+        other.close()
+
+    run(main())

@@ -62,6 +62,23 @@ impl Callback {
         (this.action.run)(this, future)
     }
 
+    /// Ends its being about anything: whoever is to run it need not.
+    #[inline]
+    pub(crate) fn idle(&self) {
+        self.owner.set(None);
+    }
+
+    /// Whether it is about nothing any more.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.owner.is_set()
+    }
+
+    /// As asyncio's function is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.action.name
+    }
+
     fn call(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
         Self::run(this, args.positional.first())
     }

@@ -1,6 +1,8 @@
 //! What is in the ready queue of a Python loop.
 
+use crate::callback::Callback;
 use crate::channel::Channel;
+use crate::future::Future;
 use crate::handle::Handle;
 use crate::hot::{Obj, Object, Remote, Visit};
 use crate::task::Task;
@@ -13,6 +15,10 @@ pub(crate) enum Job {
     Handle(Obj<Handle>),
     /// Step a task.
     Step(Obj<Task>),
+    /// Run the callback of our own that a future that is done has kept.
+    Told(Obj<Future>),
+    /// Run a callback of our own, if it still is about something, for which the time has come.
+    Alarm(Obj<Callback>),
     /// Wake who sleeps on this.
     Wake(Obj<Waiter>),
     /// Do what a native object waits to do.
@@ -29,8 +35,9 @@ impl roundel::Job for Job {
     fn is_cancelled(&self) -> bool {
         match self {
             Self::Handle(handle) => handle.is_cancelled(),
-            Self::Step(_) => false,
+            Self::Step(_) | Self::Told(_) => false,
             Self::Channel(channel) => channel.is_cancelled(),
+            Self::Alarm(callback) => callback.is_idle(),
             Self::Wake(waiter) => !waiter.is_parked(),
         }
     }
@@ -47,6 +54,8 @@ impl Job {
         match self {
             Self::Handle(handle) => handle.into_any(),
             Self::Step(task) => task.into_any(),
+            Self::Told(future) => future.into_any(),
+            Self::Alarm(callback) => callback.into_any(),
             Self::Wake(waiter) => waiter.into_any(),
             Self::Channel(channel) => channel.into_any(),
         }
@@ -57,6 +66,8 @@ impl Job {
         match self {
             Self::Handle(handle) => visit.object(handle),
             Self::Step(task) => visit.object(task),
+            Self::Told(future) => visit.object(future),
+            Self::Alarm(callback) => visit.object(callback),
             Self::Wake(waiter) => visit.object(waiter),
             Self::Channel(channel) => visit.object(channel),
         }

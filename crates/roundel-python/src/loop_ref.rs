@@ -1,8 +1,9 @@
 //! The loop of a future: one of ours, which is called directly, or anybody's.
 
+use crate::callback::Callback;
 use crate::event_loop::{EventLoop, check_callback};
 use crate::future::Future;
-use crate::handle::{Handle, TimerHandle};
+use crate::handle::{Handle, TimerHandle, cancel_handle};
 use crate::hot::{Args, Float, IntoObject, Obj, Object, Result};
 use crate::job::Job;
 use crate::names::names;
@@ -100,6 +101,18 @@ impl LoopRef {
         }
     }
 
+    /// Has a callback of our own run at a time; gives what [`disarm`] takes back. In debug mode it has a handle, which
+    /// can be shown.
+    pub(crate) fn alarm_at(&self, when: f64, callback: Obj<Callback>) -> Result<Object> {
+        match self {
+            Self::Native(native) if !native.is_debug() => {
+                native.schedule_at(when, Job::Alarm(callback.clone()))?;
+                Ok(callback.into_any())
+            }
+            _ => self.call_at(when, callback.as_any()),
+        }
+    }
+
     /// `loop.time()`, in seconds.
     pub(crate) fn time(&self) -> Result<f64> {
         match self {
@@ -170,4 +183,17 @@ impl LoopRef {
     pub(crate) fn is(&self, other: &Object) -> bool {
         self.object().is(other)
     }
+}
+
+/// Takes back what [`LoopRef::alarm_at`], or a method that gives a handle, has arranged.
+#[inline]
+pub(crate) fn disarm(timer: &Object) -> Result<()> {
+    let Some(callback) = timer.downcast_exact::<Callback>() else {
+        return cancel_handle(timer);
+    };
+    callback.idle();
+    if let Some(native) = EventLoop::running() {
+        native.timer_cancelled();
+    }
+    Ok(())
 }

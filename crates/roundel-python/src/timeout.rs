@@ -8,13 +8,14 @@ use std::cell::Cell;
 use crate::callback::{Action, Callback};
 use crate::current;
 use crate::future_ref::{cancel, cancelling, uncancel};
-use crate::handle::cancel_handle;
 use crate::hot::{
-    Args, Class, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result, Signature, Slot,
-    Str, TypeCell, Visit, exceptions, is_instance_of, none,
+    Args, Class, Entered, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result,
+    Signature, Slot, Str, TypeCell, Visit, copy_context, exceptions, is_instance_of, none,
 };
-use crate::loop_ref::LoopRef;
+use crate::locks::ready;
+use crate::loop_ref::{self, LoopRef};
 use crate::names::names;
+use crate::task::Task;
 use crate::waiter::{Operation, Poll, Waiter, attempt, nothing_to_pass_on};
 
 /// Where a time limit is in its life.
@@ -97,8 +98,12 @@ impl Timeout {
         let Some(delay) = delay else {
             return Ok(Self::at(None));
         };
-        let now = event_loop.time()?.into_object()?;
-        Ok(Self::at(Some(now.plus(delay)?)))
+        let now = event_loop.time()?;
+        let when = match Float::plain(delay) {
+            Some(delay) => (now + delay).into_object()?,
+            None => now.into_object()?.plus(delay)?,
+        };
+        Ok(Self::at(Some(when)))
     }
 
     fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -131,10 +136,14 @@ impl Timeout {
         };
         let now = event_loop.time()?;
         let callback = Callback::on(&EXPIRE, this);
-        let timer = if when.less_or_equal(&now.into_object()?)? {
+        let is_due = match Float::plain(&when) {
+            Some(when) => when <= now,
+            None => when.less_or_equal(&now.into_object()?)?,
+        };
+        let timer = if is_due {
             event_loop.call_soon_handle(callback.as_any())?
         } else {
-            event_loop.call_at(Float::of(&when)?, callback.as_any())?
+            event_loop.alarm_at(Float::of(&when)?, callback)?
         };
         self.timer.set(Some(timer));
         Ok(())
@@ -142,7 +151,7 @@ impl Timeout {
 
     fn disarm(&self) -> Result<()> {
         match self.timer.take() {
-            Some(timer) => cancel_handle(&timer),
+            Some(timer) => loop_ref::disarm(&timer),
             None => Ok(()),
         }
     }
@@ -151,7 +160,7 @@ impl Timeout {
     fn expire(&self) -> Result<()> {
         check(self.state.get() == State::Entered)?;
         if let Some(task) = self.task.get() {
-            cancel(&task, None)?;
+            cancel_in_context(&task)?;
         }
         self.state.set(State::Expiring);
         self.timer.set(None);
@@ -167,6 +176,7 @@ impl Timeout {
         this.disarm()?;
         if !expired {
             this.state.set(State::Exited);
+            this.task.set(None);
             return Ok(());
         }
         this.state.set(State::Expired);
@@ -198,18 +208,19 @@ impl Timeout {
         Err(Raised::new(&exceptions::runtime_error(), text))
     }
 
-    fn aexit(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<Waiter>> {
+    /// A block that is left in time is left at once: there is nothing to wait for.
+    #[inline]
+    fn aexit(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
         static SIGNATURE: Signature<3> =
             Signature::method("Timeout.__aexit__", [c"exc_type", c"exc_val", c"exc_tb"]);
         let [kind, exception, _] = SIGNATURE.bind(args)?;
+        if this.state.get() == State::Entered {
+            Self::leave(this, None)?;
+            return Ok(ready());
+        }
         let exception = exception.and_then(Object::not_none);
         let left_by = exception.or(kind.and_then(Object::not_none)).cloned();
-        Ok(Waiter::create(
-            &EXIT,
-            Some(this.as_any().clone()),
-            left_by,
-            0.0,
-        ))
+        Ok(Waiter::create(&EXIT, Some(this.as_any().clone()), left_by, 0.0).into_any())
     }
 
     fn repr(this: &Obj<Self>) -> Result<Object> {
@@ -223,6 +234,16 @@ impl Timeout {
         };
         format!("<Timeout [{state}] when={}>", Str::of(&when)?).into_object()
     }
+}
+
+/// Cancels a task from outside. What it awaits may be somebody's own, whose `cancel()` runs in a copy of its context.
+fn cancel_in_context(task: &Object) -> Result<()> {
+    let context = match task.downcast_exact::<Task>() {
+        Some(own) => own.copy_context()?,
+        None => copy_context()?,
+    };
+    let _entered = Entered::new(&context)?;
+    cancel(task, None).map(drop)
 }
 
 fn check(condition: bool) -> Result<()> {

@@ -157,7 +157,7 @@ pub(super) fn cancel(job: Option<Job>) -> Result<()> {
             handle.as_any().call_method(&names().cancel, [])?;
         }
         Some(Job::Channel(channel)) => channel.cancel(),
-        Some(Job::Step(_) | Job::Wake(_)) | None => {}
+        Some(Job::Step(_) | Job::Told(_) | Job::Alarm(_) | Job::Wake(_)) | None => {}
     }
     Ok(())
 }

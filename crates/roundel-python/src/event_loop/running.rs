@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use roundel::Host;
 
 use super::{EventLoop, os_error};
+use crate::callback::Callback;
 use crate::channel::Channel;
+use crate::future::Future;
 use crate::handle::{Handle, leaves_loop, report};
 use crate::hot::{
     Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
@@ -94,6 +96,8 @@ impl EventLoop {
                 Err(raised) => Self::step_failed(this, task, raised),
             },
             Job::Handle(handle) => Self::run_handle(this, handle),
+            Job::Told(future) => Self::tell(this, future),
+            Job::Alarm(callback) => Self::alarm(this, callback),
             Job::Wake(waiter) => Self::wake(waiter),
             Job::Channel(channel) => Self::run_channel(this, channel),
         }
@@ -102,6 +106,24 @@ impl EventLoop {
     #[inline(never)]
     fn wake(waiter: &Obj<Waiter>) -> Result<()> {
         Waiter::wake(waiter)
+    }
+
+    #[inline(never)]
+    fn tell(this: &Obj<Self>, future: &Obj<Future>) -> Result<()> {
+        this.clear_current()?;
+        match Future::tell(future) {
+            Ok(()) => Ok(()),
+            Err((name, raised)) => Self::call_failed(this, name, future.as_any(), raised),
+        }
+    }
+
+    #[inline(never)]
+    fn alarm(this: &Obj<Self>, callback: &Obj<Callback>) -> Result<()> {
+        this.clear_current()?;
+        match Callback::run(callback, None) {
+            Ok(()) => Ok(()),
+            Err(raised) => Self::call_failed(this, callback.name(), callback.as_any(), raised),
+        }
     }
 
     #[inline(never)]
@@ -139,6 +161,17 @@ impl EventLoop {
         report(this.as_any(), &message, &exception, None)
     }
 
+    /// The same, of a callback of our own.
+    #[cold]
+    fn call_failed(this: &Obj<Self>, name: &str, about: &Object, raised: Raised) -> Result<()> {
+        if leaves_loop(&raised) {
+            return Err(raised);
+        }
+        let exception = raised.fetch();
+        let message = format!("Exception in callback {name}({})", Str::repr(about)?);
+        report(this.as_any(), &message, &exception, None)
+    }
+
     /// In debug mode: runs a job and reports one that took too long.
     #[cold]
     fn run_timed(&self, this: &Obj<Self>, job: &Job) -> Result<()> {
@@ -163,7 +196,7 @@ impl EventLoop {
             Job::Handle(handle) => names().format_handle.call([handle.as_any()])?,
             Job::Step(task) => Str::repr(task.as_any())?.into_object()?,
             Job::Channel(channel) => channel.as_any().clone(),
-            Job::Wake(_) => return Ok(()),
+            Job::Told(_) | Job::Alarm(_) | Job::Wake(_) => return Ok(()),
         };
         let logger = names().base_events.attr(&names().logger)?;
         let text = "Executing %s took %.3f seconds".into_object()?;

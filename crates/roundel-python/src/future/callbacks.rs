@@ -1,7 +1,8 @@
 //! Who hears of the end of a future.
 
 use super::Future;
-use crate::hot::{Args, Obj, Object, Result, Signature, Tuple, Visit, none};
+use crate::callback;
+use crate::hot::{Args, Entered, Obj, Object, Raised, Result, Signature, Tuple, Visit, none};
 use crate::job::Job;
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -16,6 +17,12 @@ pub(super) struct Callback {
 }
 
 impl Callback {
+    /// The function, if it is one of our own.
+    #[inline]
+    fn own(&self) -> Option<&Obj<callback::Callback>> {
+        self.target.downcast_exact()
+    }
+
     pub(super) fn traverse(&self, visit: &mut Visit) {
         visit.object(&self.target);
         if let Some(context) = &self.context {
@@ -98,14 +105,48 @@ impl Future {
     #[expect(clippy::inline_always, reason = "on the way of every step")]
     #[inline(always)]
     fn schedule(this: &Obj<Self>, event_loop: &LoopRef, callback: Callback) -> Result<()> {
-        if let Some(context) = callback.context {
-            return event_loop.call_soon(&callback.target, &[this.as_any().clone()], &context);
+        if callback.context.is_some() {
+            return Self::schedule_call(this, event_loop, callback);
         }
         match (event_loop, callback.target.downcast_into::<Task>()) {
             (LoopRef::Native(native), Some(task)) => native.schedule(Job::Step(task)),
             (LoopRef::Foreign(_), Some(task)) => Task::schedule_step(&task),
             (_, None) => Ok(()),
         }
+    }
+
+    /// Has a function called. One of our own needs neither a handle nor a call by Python's protocol: the future keeps
+    /// it, as the first, until it is its turn. In debug mode it has a handle, too, which can be shown.
+    #[inline]
+    fn schedule_call(this: &Obj<Self>, event_loop: &LoopRef, callback: Callback) -> Result<()> {
+        if let LoopRef::Native(native) = event_loop
+            && callback.own().is_some()
+            && !native.is_debug()
+        {
+            match this.callback.take() {
+                None => {
+                    this.callback.set(Some(callback));
+                    return native.schedule(Job::Told(this.clone()));
+                }
+                earlier => this.callback.set(earlier),
+            }
+        }
+        let context = callback.context.unwrap_or_else(none);
+        event_loop.call_soon(&callback.target, &[this.as_any().clone()], &context)
+    }
+
+    /// Calls the callback of our own that was kept for now. One that fails is named.
+    #[inline]
+    pub(crate) fn tell(this: &Obj<Self>) -> std::result::Result<(), (&'static str, Raised)> {
+        let Some(callback) = this.callback.take() else {
+            return Ok(());
+        };
+        let (Some(own), Some(context)) = (callback.own(), &callback.context) else {
+            return Ok(());
+        };
+        let told = Entered::new(context)
+            .and_then(|_entered| callback::Callback::run(own, Some(this.as_any())));
+        told.map_err(|raised| (own.name(), raised))
     }
 
     pub(super) fn add_done_callback(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -125,6 +166,10 @@ impl Future {
     /// Removes every callback equal to `function`; gives how many there were.
     pub(crate) fn remove_done_callback(this: &Obj<Self>, function: &Object) -> Result<usize> {
         this.event_loop()?;
+        if this.is_done() {
+            // Whom the loop is about to tell is told.
+            return Ok(0);
+        }
         let mut kept = Vec::new();
         let all = this.take_callbacks();
         let mut removed = 0;
@@ -155,6 +200,9 @@ impl Future {
 
     /// The callbacks as asyncio shows them: a list of (function, context), or `None`.
     pub(super) fn callbacks(this: &Obj<Self>) -> Result<Option<Vec<Object>>> {
+        if this.is_done() {
+            return Ok(None);
+        }
         let first = this.callback.take();
         this.callback.set(first.clone());
         let rest = this

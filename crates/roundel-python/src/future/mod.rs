@@ -41,8 +41,6 @@ struct Rare {
     callbacks: Vec<Callback>,
     /// What `cancel()` was given to say.
     cancel_message: Option<Object>,
-    /// The exception that cancelled a task, to be raised once more.
-    cancelled_exception: Option<Object>,
     /// The traceback of the exception when it was set.
     exception_traceback: Option<Object>,
     /// Where the future was made, in debug mode.
@@ -56,7 +54,7 @@ struct Rare {
 pub(crate) struct Future {
     /// Set once, and not given up when the garbage collector breaks a cycle: the loop itself does that.
     event_loop: OnceCell<LoopRef>,
-    /// The result, or the exception.
+    /// The result, or the exception; or the one that cancelled a task, to be raised once more.
     outcome: Slot,
     callback: Cell<Option<Callback>>,
     rare: Cell<Option<Box<Rare>>>,
@@ -209,8 +207,7 @@ impl Future {
 
     /// Remembers the exception that cancelled a task.
     pub(crate) fn set_cancelled_exception(&self, exception: Object) {
-        let old = self.rare(|rare| rare.cancelled_exception.replace(exception));
-        drop(old);
+        self.outcome.set(Some(exception));
     }
 
     fn source_traceback(&self) -> Option<Object> {
@@ -219,10 +216,8 @@ impl Future {
 
     /// The `CancelledError` that a waiter gets: the one that cancelled a task, once, or a new one.
     pub(crate) fn make_cancelled_error(&self) -> Result<Object> {
-        if self
-            .look(|rare| rare.cancelled_exception.as_ref().map(|_| ()))
-            .is_some()
-            && let Some(exception) = self.rare(|rare| rare.cancelled_exception.take())
+        if self.is_cancelled()
+            && let Some(exception) = self.outcome.take()
         {
             return Ok(exception);
         }
@@ -533,7 +528,6 @@ impl Rare {
             .for_each(|callback| callback.traverse(visit));
         let objects = [
             &self.cancel_message,
-            &self.cancelled_exception,
             &self.exception_traceback,
             &self.source_traceback,
             &self.awaited_by,

@@ -113,6 +113,25 @@ impl<T> Deque<T> {
         self.inner().pop_front()
     }
 
+    /// Puts `value` in the place of another, which it gives back; `None` if there is no such place.
+    #[inline]
+    pub(crate) fn replace(&self, index: usize, value: T) -> Option<T> {
+        let place = self.inner().get_mut(index)?;
+        Some(std::mem::replace(place, value))
+    }
+
+    /// What `read`, which must not change this, finds at a place; `None` if there is no such place.
+    #[inline]
+    pub(crate) fn look<R>(&self, index: usize, read: impl FnOnce(&T) -> R) -> Option<R> {
+        self.inner().get(index).map(read)
+    }
+
+    /// Whether there is a first value, and `test`, which must not change this, says yes to it.
+    #[inline]
+    pub(crate) fn front_is(&self, test: impl FnOnce(&T) -> bool) -> bool {
+        self.inner().front().is_some_and(test)
+    }
+
     /// Takes from the end.
     #[inline]
     pub(crate) fn pop_back(&self) -> Option<T> {

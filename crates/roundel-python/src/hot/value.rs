@@ -201,6 +201,26 @@ impl Tuple {
 pub(crate) struct Float;
 
 impl Float {
+    /// The number as a float, if it is exactly a `float` or an `int` that has one: arithmetic on it is that of machines.
+    #[inline]
+    pub(crate) fn plain(number: &Object) -> Option<f64> {
+        // SAFETY: reads the type of a live object.
+        if unsafe { ffi::PyFloat_CheckExact(number.as_ptr()) } != 0 {
+            return Self::of(number).ok();
+        }
+        // SAFETY: reads the type of a live object.
+        if unsafe { ffi::PyLong_CheckExact(number.as_ptr()) } == 0 {
+            return None;
+        }
+        match Self::of_int(number) {
+            Ok(value) => Some(value),
+            Err(raised) => {
+                raised.clear();
+                None
+            }
+        }
+    }
+
     /// The number as a float, as `float()` would make it of a number.
     #[inline]
     pub(crate) fn of(number: &Object) -> Result<f64> {

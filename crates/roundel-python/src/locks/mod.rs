@@ -16,6 +16,7 @@ mod semaphore;
 use std::cell::Cell;
 
 pub(crate) use event::Event;
+pub(crate) use ready::ready;
 
 use crate::hot::{
     Class, HotType, IntoObject, Module, Obj, Object, Raised, Result, Slot, Str, Visit, exceptions,

@@ -10,7 +10,7 @@ pub(crate) struct Ready;
 
 /// The one there is.
 #[inline]
-pub(super) fn ready() -> Object {
+pub(crate) fn ready() -> Object {
     static READY: OnceLock<Shared<Object>> = OnceLock::new();
     let ready = READY.get_or_init(|| Shared::new(Obj::create(Ready).into_any()));
     ready.get().clone()

@@ -30,6 +30,8 @@ pub(crate) struct Task {
     cancels_requested: Cell<i64>,
     must_cancel: Cell<bool>,
     log_destroy_pending: Cell<bool>,
+    /// Its place in the group that made it, 0 if it is in none.
+    place: Cell<u32>,
     /// Its place among the pending tasks of its loop.
     link: Link,
 }
@@ -57,6 +59,7 @@ impl Task {
             cancels_requested: Cell::new(0),
             must_cancel: Cell::new(false),
             log_destroy_pending: Cell::new(true),
+            place: Cell::new(0),
             link: Link::new(),
         }
     }
@@ -313,6 +316,20 @@ impl Task {
     /// How many requests to cancel have not been taken back.
     pub(crate) fn cancelling(&self) -> i64 {
         self.cancels_requested.get()
+    }
+
+    /// A copy of the context that it runs in.
+    pub(crate) fn copy_context(&self) -> Result<Object> {
+        match self.context.get() {
+            Some(context) => crate::hot::copy_of(&context),
+            None => crate::hot::copy_context(),
+        }
+    }
+
+    /// Where the group that made it keeps its place.
+    #[inline]
+    pub(crate) fn place(&self) -> &Cell<u32> {
+        &self.place
     }
 
     /// Keeps silent about it if it goes away while it is pending: whoever made it knows.

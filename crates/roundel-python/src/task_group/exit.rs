@@ -188,6 +188,7 @@ impl TaskGroup {
     /// Drops what could keep tasks and exceptions alive once the block is left.
     fn forget(&self) {
         self.parent.set(None);
+        self.done.set(None);
         drop(self.errors.take());
         self.base_error.set(None);
     }

@@ -4,6 +4,7 @@
 //! `exit` tells what comes of it.
 
 mod exit;
+mod members;
 
 use std::cell::Cell;
 
@@ -20,6 +21,7 @@ use crate::names::names;
 use crate::waiter::{Operation, Poll, Waiter, attempt, nothing_to_pass_on};
 
 use exit::Exit;
+use members::Members;
 
 /// A group of tasks (`asyncio.TaskGroup`).
 #[derive(Default)]
@@ -27,14 +29,16 @@ pub(crate) struct TaskGroup {
     event_loop: Slot,
     /// The task in the block, until the block is left.
     parent: Slot,
-    /// The tasks that are not done: the keys of a dictionary, so that they are in order and easy to find.
-    tasks: Slot,
+    /// The tasks that are not done.
+    tasks: Members,
     /// What tasks have failed with.
     errors: Deque<Object>,
     /// The first `KeyboardInterrupt` or `SystemExit`, which comes out alone.
     base_error: Slot,
     /// What the end of the block waits for.
     completed: Slot<Future>,
+    /// What hears of the end of each task, until the block is left.
+    done: Slot<Callback>,
     /// The context of the callbacks. They run nobody's code, so one is enough.
     context: Slot,
     entered: Cell<bool>,
@@ -76,7 +80,7 @@ impl TaskGroup {
         };
         this.event_loop.set(Some(event_loop.object().clone()));
         this.parent.set(Some(parent));
-        this.tasks.set(Some(Object::new_dict()?));
+        this.done.set(Some(Callback::on(&TASK_DONE, this)));
         this.context.set(Some(copy_context()?));
         this.entered.set(true);
         if this.cancel_on_enter.get() {
@@ -135,11 +139,13 @@ impl TaskGroup {
     /// Waits for `task` too. Hears of its end by the loop even if it is done: were its failure to cancel the
     /// task in the block at once, that would be in the midst of a step of it.
     fn add(&self, this: &Obj<Self>, task: &Object) -> Result<()> {
-        if let Some(tasks) = self.tasks.get() {
-            tasks.dict_set(task, &none())?;
-        }
+        self.tasks.add(task)?;
         let context = self.context.get().unwrap_or_else(none);
-        FutureRef::of(task).call_when_done(&Callback::on(&TASK_DONE, this), &context)?;
+        let done = self
+            .done
+            .get()
+            .unwrap_or_else(|| Callback::on(&TASK_DONE, this));
+        FutureRef::of(task).call_when_done(&done, &context)?;
         // Its eager first step may have cancelled the group.
         if self.aborting.get() && !FutureRef::of(task).is_done()? {
             cancel(task, None)?;
@@ -148,25 +154,18 @@ impl TaskGroup {
     }
 
     fn is_empty(&self) -> bool {
-        self.tasks.get().is_none_or(|tasks| tasks.dict_len() == 0)
+        self.tasks.is_empty()
     }
 
     /// Cancels all tasks.
     fn abort(&self) -> Result<()> {
         self.aborting.set(true);
-        for task in self.members()? {
+        for task in self.tasks.to_vec()? {
             if !FutureRef::of(&task).is_done()? {
                 cancel(&task, None)?;
             }
         }
         Ok(())
-    }
-
-    /// The tasks that are not done, in the order in which they were added.
-    fn members(&self) -> Result<Vec<Object>> {
-        self.tasks
-            .get()
-            .map_or(Ok(Vec::new()), |tasks| tasks.to_vec())
     }
 
     /// Cancels all tasks and the block, which ends as if nothing had happened.
@@ -196,11 +195,7 @@ impl TaskGroup {
 /// Tasks that end.
 impl TaskGroup {
     fn task_done(&self, task: &Object) -> Result<()> {
-        if let Some(tasks) = self.tasks.get()
-            && tasks.dict_contains(task)?
-        {
-            tasks.dict_remove(task)?;
-        }
+        self.tasks.remove(task)?;
         if let Some(completed) = self.completed.get()
             && self.is_empty()
             && !completed.is_done()
@@ -254,7 +249,7 @@ impl TaskGroup {
 
     fn repr(this: &Obj<Self>) -> Result<Object> {
         let mut parts = vec![String::from("<TaskGroup")];
-        let tasks = this.tasks.get().map_or(0, |tasks| tasks.dict_len());
+        let tasks = this.tasks.len();
         if tasks > 0 {
             parts.push(format!("tasks={tasks}"));
         }
@@ -272,7 +267,7 @@ impl TaskGroup {
     /// The tasks as asyncio has them: a set.
     fn task_set(this: &Obj<Self>) -> Result<Object> {
         let set = Object::new_set()?;
-        for task in this.members()? {
+        for task in this.tasks.to_vec()? {
             set.set_add(&task)?;
         }
         Ok(set)
@@ -339,19 +334,21 @@ impl HotType for TaskGroup {
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.event_loop);
         visit.slot(&self.parent);
-        visit.slot(&self.tasks);
+        self.tasks.traverse(visit);
         self.errors
             .traverse(visit, |error, visit| visit.object(error));
         visit.slot(&self.base_error);
         visit.slot(&self.completed);
+        visit.slot(&self.done);
         visit.slot(&self.context);
     }
 
     fn clear(&self) {
         self.parent.set(None);
-        self.tasks.set(None);
+        self.tasks.clear();
         drop(self.errors.take());
         self.base_error.set(None);
         self.completed.set(None);
+        self.done.set(None);
     }
 }
