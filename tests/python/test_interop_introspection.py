@@ -168,6 +168,20 @@ def test_a_factory_that_raises_is_heard(run):
     run(main())
 
 
+class ClosedTransport(asyncio.Transport):
+    """What a writer needs to be made."""
+
+    def is_closing(self):
+        return True
+
+
+def writer():
+    """Makes a stream's writer."""
+    reader = roundel.StreamReader()
+    protocol = roundel.StreamReaderProtocol(reader)
+    return roundel.StreamWriter(ClosedTransport(), protocol, reader, roundel.get_running_loop())
+
+
 MAKE = {
     "Barrier": lambda: roundel.Barrier(1),
     "BoundedSemaphore": roundel.BoundedSemaphore,
@@ -180,6 +194,9 @@ MAKE = {
     "PriorityQueue": roundel.PriorityQueue,
     "Queue": roundel.Queue,
     "Semaphore": roundel.Semaphore,
+    "StreamReader": roundel.StreamReader,
+    "StreamReaderProtocol": lambda: roundel.StreamReaderProtocol(roundel.StreamReader()),
+    "StreamWriter": writer,
     "Task": roundel.current_task,
     "TaskGroup": roundel.TaskGroup,
     "Timeout": lambda: roundel.timeout(None),
