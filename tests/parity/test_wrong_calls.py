@@ -22,15 +22,19 @@ ROUNDEL = loop_class(roundel.EventLoop)
 
 # In full, and as far as a shortened repr has it.
 TRANSPORT = re.compile(
-    r"_SelectorSocketTransport|StreamTransport|(?<=<)(_SelectorSoc|StreamTransp)"
+    r"_SelectorSocketTransport|StreamTransport|_SelectorDatagramTransport|DatagramTransport"
+    r"|_SelectorTransport"
+    r"|(?<=<)(_SelectorSoc|StreamTransp|_SelectorDat|DatagramTran)"
 )
 # Where the words are the interpreter's own, about what asyncio happens to do with an argument.
 WORDED_BY_PYTHON = {
+    "transports: writelines of a number",
     "transports: writelines of a string",
     "transports: writelines of bytes",
     "transports: writelines of strings",
     "transports: limits of strings",
     "sockets: sock_accept of no socket",
+    "streams: writelines of a number by a stream",
     "streams: readexactly of a string",
     "streams: read of a string",
     "streams: read of None",

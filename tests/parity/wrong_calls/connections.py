@@ -5,7 +5,7 @@ import socket
 import ssl
 from pathlib import Path
 
-from .network import HOST, Recorder, answer_of, closed_port, in_folder, on_loop, settle
+from .network import HOST, answer_of, closed_port, in_folder, on_loop
 from .outcome import Call
 
 MINE = asyncio.Protocol
@@ -56,18 +56,6 @@ def with_listener(call):
 def raising():
     """Makes no protocol."""
     raise LookupError("factory")
-
-
-async def accept_with_a_factory_that_raises(loop, factory):
-    """Serves with the factory; tells what the client sees."""
-    server = await loop.create_server(factory, HOST, 0)
-    port = server.sockets[0].getsockname()[1]
-    transport, protocol = await loop.create_connection(Recorder, HOST, port)
-    await settle()
-    transport.abort()
-    await settle()
-    server.close()
-    return protocol.calls
 
 
 async def serve_twice(loop, server, port):
@@ -194,9 +182,6 @@ CALLS: dict[str, Call] = {
     ),
     "create_server over a closed socket": with_socket(
         lambda loop, sock: (sock.close(), loop.create_server(MINE, sock=sock))[1]
-    ),
-    "a server's factory raises": on_loop(
-        lambda loop: accept_with_a_factory_that_raises(loop, raising)
     ),
     "serve_forever twice": with_server(serve_twice),
     "serve_forever when closed": with_server(serve_when_closed),

@@ -127,7 +127,9 @@ impl StreamTransport {
 
     /// `writelines(list_of_data)`.
     pub(super) fn write_lines(this: &Obj<Self>, lines: &Object) -> Result<()> {
-        if !Self::may_write(this, "writelines", !lines.truth()?)? {
+        // Before 3.12 asyncio joins the lines and writes them, and says so.
+        let method = if cfg!(Py_3_12) { "writelines" } else { "write" };
+        if !Self::may_write(this, method, !lines.truth()?)? {
             return Ok(());
         }
         let watched = !this.backlog.is_empty();
