@@ -51,7 +51,7 @@ async def connect(factory=Recorder):
     """Returns a transport, its protocol, and the blocking socket at the other end."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
-    theirs.settimeout(5)
+    theirs.settimeout(20)
     transport, protocol = await loop.create_connection(factory, sock=ours)
     return transport, protocol, theirs
 
