@@ -237,7 +237,9 @@ async def test_a_protocol_that_writes_while_it_is_resumed():
     transport, protocol, theirs = await connect(Eager)
     transport.write(bytes(HUGE))
 
-    theirs.setblocking(False)  # read between turns: beside a thread that reads, a write may not stop short
+    theirs.setblocking(
+        False
+    )  # read between turns: beside a thread that reads, a write may not stop short
     left = 3 * HUGE
     while left:
         try:

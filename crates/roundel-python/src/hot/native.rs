@@ -276,6 +276,17 @@ impl<T: HotType> Obj<T> {
         !pointer.is_null() && std::ptr::eq(Layout::<T>::value(pointer), value)
     }
 
+    /// Whether an attribute of that name was set on the object itself, where it hides the type's own.
+    #[inline]
+    pub(crate) fn has_own(&self, name: &Object) -> bool {
+        const { assert!(T::ATTRIBUTES, "others have none") };
+        let head: *const HeadOf<T> = self.as_ptr().cast();
+        // SAFETY: a live object of our type.
+        let dict = unsafe { (*head).dict };
+        // SAFETY: not null, so it is the dictionary that the object owns.
+        !dict.is_null() && is_in(&unsafe { Object::share(dict) }, name)
+    }
+
     /// Shows the object to the garbage collector from here on. Needed where `TRACKED` is false.
     #[inline]
     pub(crate) fn track(&self) {
@@ -285,6 +296,15 @@ impl<T: HotType> Obj<T> {
             unsafe { ffi::PyObject_GC_Track(self.as_ptr().cast()) };
         }
     }
+}
+
+/// Whether a name is in a dictionary. One that can't tell is asked again by whoever looks the attribute up.
+#[cold]
+fn is_in(dict: &Object, name: &Object) -> bool {
+    dict.dict_contains(name).unwrap_or_else(|raised| {
+        raised.clear();
+        true
+    })
 }
 
 /// Memory for a new object.

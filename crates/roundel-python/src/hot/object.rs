@@ -151,6 +151,14 @@ impl Object {
         None
     }
 
+    /// The object as a `T` if it is of exactly that type and has the type's own `method`, which may be called as Rust
+    /// then: people set others on an object, for tests above all.
+    #[inline]
+    pub(crate) fn downcast_with<T: HotType>(&self, method: &Self) -> Option<&Obj<T>> {
+        self.downcast_exact::<T>()
+            .filter(|this| !this.has_own(method))
+    }
+
     /// The type of the object.
     #[inline]
     pub(crate) fn type_of(&self) -> Self {

@@ -2,7 +2,8 @@
 
 use super::{Phase, Scratch, SslProtocol};
 use crate::hot::{
-    Buffer, Bytes, Class, IntoObject, Obj, Object, Outcome, Raised, Result, Session, is_instance_of,
+    Buffer, Bytes, Class, IntoObject, Obj, Object, Outcome, Raised, Result, Session, import,
+    is_instance_of,
 };
 use crate::names::names;
 use crate::transport::receiver::Receiver;
@@ -208,25 +209,11 @@ impl Receiver for SslProtocol {
     }
 
     fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()> {
+        if this.has_own(&names().get_buffer) || this.has_own(&names().buffer_updated) {
+            let feed = import(c"asyncio.protocols", c"_feed_data_to_buffered_proto")?;
+            return feed.call([this.as_any(), &Bytes::copy(data)?]).map(drop);
+        }
         Self::received(this, data)
-    }
-
-    fn eof_received(this: &Obj<Self>) -> Result<bool> {
-        this.as_any()
-            .call_method(&names().eof_received, [])?
-            .truth()
-    }
-
-    fn pause_writing(this: &Obj<Self>) -> Result<()> {
-        this.as_any()
-            .call_method(&names().pause_writing, [])
-            .map(drop)
-    }
-
-    fn resume_writing(this: &Obj<Self>) -> Result<()> {
-        this.as_any()
-            .call_method(&names().resume_writing, [])
-            .map(drop)
     }
 }
 
@@ -234,7 +221,7 @@ impl Receiver for SslProtocol {
 pub(super) fn is_again(exception: &Object) -> bool {
     [c"SSLWantReadError", c"SSLSyscallError"]
         .iter()
-        .any(|name| match crate::hot::import(c"ssl", name) {
+        .any(|name| match import(c"ssl", name) {
             Ok(kind) => is_instance_of(exception, &kind),
             Err(raised) => {
                 raised.clear();

@@ -75,7 +75,7 @@ impl SslProtocol {
                 let mut scratch = Scratch::new();
                 let taken = session.take(&mut scratch.room(0, waiting)[..waiting]);
                 let transport = this.transport();
-                if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+                if let Some(native) = transport.downcast_with::<StreamTransport>(&names().write) {
                     StreamTransport::write_slice(native, scratch.filled(taken))?;
                 } else {
                     let data = Bytes::copy(scratch.filled(taken))?;

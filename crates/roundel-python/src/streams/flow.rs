@@ -34,7 +34,7 @@ pub(super) static WAIT_CLOSED: Operation = Operation {
     name: "StreamWriter.wait_closed",
     poll: |waiter, woken| {
         let writer = waiter.owner::<StreamWriter>();
-        if !woken && writer.native_protocol().is_none() {
+        if !woken && writer.native_protocol(&names()._get_close_waiter).is_none() {
             let protocol = writer.protocol();
             let close_waiter = protocol.call_method(&names()._get_close_waiter, [writer.as_any()]);
             attempt!(delegate(waiter, close_waiter));
@@ -57,7 +57,7 @@ fn check_reader(writer: &Obj<StreamWriter>) -> Result<()> {
     let Some(reader) = writer.reader() else {
         return Ok(());
     };
-    if let Some(native) = reader.downcast_exact::<StreamReader>() {
+    if let Some(native) = reader.downcast_with::<StreamReader>(&names().exception) {
         return native.check();
     }
     match reader.call_method(&names().exception, [])?.not_none() {
@@ -68,7 +68,7 @@ fn check_reader(writer: &Obj<StreamWriter>) -> Result<()> {
 
 fn begin_drain(writer: &Obj<StreamWriter>, waiter: &Obj<Waiter>) -> Poll {
     waiter.set_stage(Stage::Returning);
-    if writer.native_protocol().is_none() {
+    if writer.native_protocol(&names()._drain_helper).is_none() {
         let helper = writer.protocol().call_method(&names()._drain_helper, []);
         attempt!(delegate(waiter, helper));
     }
@@ -90,8 +90,8 @@ fn go_on(
     if let Some(delegate) = waiter.delegate() {
         return follow(send(&delegate));
     }
-    match writer.native_protocol() {
-        Some(protocol) => step(&protocol),
+    match writer.protocol().downcast_exact() {
+        Some(protocol) => step(protocol),
         None => Poll::Ready(none()),
     }
 }

@@ -232,8 +232,11 @@ fn line_too_long(late: usize, found: bool) -> Raised {
 }
 
 impl StreamReader {
-    /// Whether a derived class has replaced a method.
+    /// Whether a method was replaced, by a derived class or on the object.
     fn is_replaced(this: &Obj<Self>, name: &Object) -> Result<bool> {
+        if this.has_own(name) {
+            return Ok(true);
+        }
         if this.is_exact() {
             return Ok(false);
         }

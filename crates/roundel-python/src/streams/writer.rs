@@ -43,11 +43,13 @@ impl StreamWriter {
         self.protocol.get().unwrap_or_else(none)
     }
 
-    /// The protocol, if it is ours and not of a derived class.
+    /// The protocol, if it is ours and not of a derived class, and has its own `method`.
     #[inline]
-    pub(super) fn native_protocol(&self) -> Option<Obj<StreamReaderProtocol>> {
+    pub(super) fn native_protocol(&self, method: &Object) -> Option<Obj<StreamReaderProtocol>> {
         let protocol = self.protocol.get()?;
-        protocol.downcast_exact::<StreamReaderProtocol>().cloned()
+        protocol
+            .downcast_with::<StreamReaderProtocol>(method)
+            .cloned()
     }
 
     pub(super) fn reader(&self) -> Option<Object> {
@@ -56,7 +58,7 @@ impl StreamWriter {
 
     pub(super) fn is_closing(&self) -> Result<bool> {
         let transport = self.transport();
-        if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+        if let Some(native) = transport.downcast_with::<StreamTransport>(&names().is_closing) {
             return Ok(native.is_closing());
         }
         transport.call_method(&names().is_closing, [])?.truth()
@@ -88,7 +90,7 @@ impl StreamWriter {
     #[inline]
     fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
         let transport = this.transport();
-        if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+        if let Some(native) = transport.downcast_with::<StreamTransport>(&names().write) {
             return StreamTransport::write(native, data);
         }
         transport.call_method(&names().write, [data]).map(drop)

@@ -336,17 +336,25 @@ pub(crate) trait Transport: HotType + Numbered {
             .map(drop)
     }
 
+    /// `get_write_buffer_size()`, which may have been replaced.
+    #[inline]
+    fn write_buffer_size(this: &Obj<Self>) -> Result<usize> {
+        let name = &names().get_write_buffer_size;
+        if this.has_own(name) {
+            let size = this.as_any().call_method(name, [])?.to_i64()?;
+            return Ok(usize::try_from(size).unwrap_or(0));
+        }
+        Ok(this.backlog_size())
+    }
+
     /// Tells the protocol to write no more, if too much waits.
     #[inline]
     fn pause_protocol(this: &Obj<Self>) -> Result<()> {
         let endpoint = this.endpoint();
-        if !endpoint.limits.pauses(this.backlog_size()) {
+        if !endpoint.limits.pauses(Self::write_buffer_size(this)?) {
             return Ok(());
         }
-        let told = match (endpoint.receiving.get().native(), endpoint.protocol.get()) {
-            (Some(methods), Some(protocol)) => (methods.pause_writing)(&protocol),
-            _ => endpoint.tell(&names().pause_writing, []).map(drop),
-        };
+        let told = endpoint.tell(&names().pause_writing, []).map(drop);
         Self::flow_told(this, told, "protocol.pause_writing() failed")
     }
 
@@ -354,13 +362,11 @@ pub(crate) trait Transport: HotType + Numbered {
     #[inline]
     fn resume_protocol(this: &Obj<Self>) -> Result<()> {
         let endpoint = this.endpoint();
-        if !endpoint.limits.resumes(this.backlog_size()) {
+        if !endpoint.limits.is_paused() || !endpoint.limits.resumes(Self::write_buffer_size(this)?)
+        {
             return Ok(());
         }
-        let told = match (endpoint.receiving.get().native(), endpoint.protocol.get()) {
-            (Some(methods), Some(protocol)) => (methods.resume_writing)(&protocol),
-            _ => endpoint.tell(&names().resume_writing, []).map(drop),
-        };
+        let told = endpoint.tell(&names().resume_writing, []).map(drop);
         Self::flow_told(this, told, "protocol.resume_writing() failed")
     }
 

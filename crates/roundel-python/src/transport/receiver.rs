@@ -5,31 +5,23 @@ use std::sync::Mutex;
 use crate::hot::{HotType, Obj, Object, Result};
 use crate::names::names;
 
-/// A native protocol.
-///
-/// Its methods may do what the protocol's methods in Python may do: close the transport, pause it, run Python code.
+/// A native protocol. All that happens more rarely than that data come is told by its methods in Python.
 pub(crate) trait Receiver: HotType {
-    /// Whether it can be called as Rust: nobody has replaced its methods.
+    /// Whether it can be called as Rust: it is of no class that may have replaced its methods.
     fn is_native(protocol: &Object) -> bool {
         protocol.downcast_exact::<Self>().is_some()
     }
-    /// `data_received()`. The bytes lie in the loop's receive buffer: what is to stay has to be copied.
+    /// Takes in what was received. The bytes lie in the loop's receive buffer: what is to stay has to be copied.
+    ///
+    /// It may do what the protocol's methods in Python may do: close the transport, pause it, run Python code. What was
+    /// set on the object in the place of such a method is called.
     fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()>;
-    /// `eof_received()`; says whether the transport stays open.
-    fn eof_received(this: &Obj<Self>) -> Result<bool>;
-    /// `pause_writing()`.
-    fn pause_writing(this: &Obj<Self>) -> Result<()>;
-    /// `resume_writing()`.
-    fn resume_writing(this: &Obj<Self>) -> Result<()>;
 }
 
-/// The methods of a native protocol.
+/// How a native protocol is called as Rust.
 pub(crate) struct Methods {
     is: fn(&Object) -> bool,
     pub(crate) data_received: fn(&Object, &[u8]) -> Result<()>,
-    pub(super) eof_received: fn(&Object) -> Result<bool>,
-    pub(super) pause_writing: fn(&Object) -> Result<()>,
-    pub(super) resume_writing: fn(&Object) -> Result<()>,
 }
 
 impl Methods {
@@ -38,9 +30,6 @@ impl Methods {
         Self {
             is: R::is_native,
             data_received: |protocol, data| R::data_received(protocol.known(), data),
-            eof_received: |protocol| R::eof_received(protocol.known()),
-            pause_writing: |protocol| R::pause_writing(protocol.known()),
-            resume_writing: |protocol| R::resume_writing(protocol.known()),
         }
     }
 }

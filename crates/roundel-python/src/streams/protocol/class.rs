@@ -7,7 +7,6 @@ use crate::hot::{
 use crate::names::names;
 use crate::streams::flow::DRAIN_HELPER;
 use crate::streams::reader::{StreamReader, loop_or_current};
-use crate::transport::receiver::Receiver;
 use crate::waiter::{Waiter, WaitersView};
 
 /// As Python calls it.
@@ -132,7 +131,7 @@ fn declare_protocol(class: &mut Class<StreamReaderProtocol>) {
         .method0(
             c"eof_received",
             c"eof_received($self, /)\n--\n\nTell the reader that nothing more will come; return True if the transport may stay open.",
-            <StreamReaderProtocol as Receiver>::eof_received,
+            StreamReaderProtocol::eof_received,
         )
         .method1(
             c"connection_lost",
@@ -146,12 +145,12 @@ fn declare_flow(class: &mut Class<StreamReaderProtocol>) {
         .method0(
             c"pause_writing",
             c"pause_writing($self, /)\n--\n\nHave writers wait.",
-            <StreamReaderProtocol as Receiver>::pause_writing,
+            StreamReaderProtocol::pause_writing,
         )
         .method0(
             c"resume_writing",
             c"resume_writing($self, /)\n--\n\nLet writers go on.",
-            <StreamReaderProtocol as Receiver>::resume_writing,
+            StreamReaderProtocol::resume_writing,
         )
         .method0(
             c"_drain_helper",

@@ -105,7 +105,7 @@ impl StreamReaderProtocol {
         let Some(reader) = self.reader() else {
             return Ok(());
         };
-        if let Some(native) = reader.downcast_exact::<StreamReader>() {
+        if let Some(native) = reader.downcast_with::<StreamReader>(&names().feed_data) {
             return StreamReader::feed(native, bytes);
         }
         let data = Bytes::copy(bytes)?;
@@ -115,11 +115,31 @@ impl StreamReaderProtocol {
     fn feed_eof(&self) -> Result<()> {
         match self.reader() {
             None => Ok(()),
-            Some(reader) => match reader.downcast_exact::<StreamReader>() {
-                Some(native) => StreamReader::feed_eof(native),
-                None => reader.call_method(&names().feed_eof, []).map(drop),
-            },
+            Some(reader) => reader.call_method(&names().feed_eof, []).map(drop),
         }
+    }
+
+    fn eof_received(this: &Obj<Self>) -> Result<bool> {
+        this.feed_eof()?;
+        // To stay open is more than TLS can do.
+        Ok(!this.over_ssl.get())
+    }
+
+    fn pause_writing(this: &Obj<Self>) -> Result<()> {
+        if this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(true);
+        Self::log(this, "%r pauses writing")
+    }
+
+    fn resume_writing(this: &Obj<Self>) -> Result<()> {
+        if !this.paused.get() {
+            return Err(Raised::throw(&exceptions::assertion_error()));
+        }
+        this.paused.set(false);
+        Self::log(this, "%r resumes writing")?;
+        this.drainers.release_all()
     }
 
     fn log(this: &Obj<Self>, text: &str) -> Result<()> {
@@ -151,9 +171,6 @@ impl StreamReaderProtocol {
         let Some(reader) = self.reader() else {
             return Ok(());
         };
-        if let Some(native) = reader.downcast_exact::<StreamReader>() {
-            return StreamReader::replace_transport(native, transport);
-        }
         // asyncio's has it from 3.14 on.
         match reader.attr_opt(&names()._replace_transport)? {
             Some(replace) => replace.call([transport]).map(drop),
@@ -168,12 +185,7 @@ impl StreamReaderProtocol {
         this.transport.set(Some(transport.clone()));
         let reader = this.reader();
         if let Some(reader) = &reader {
-            match reader.downcast_exact::<StreamReader>() {
-                Some(native) => StreamReader::set_transport(native, transport)?,
-                None => {
-                    reader.call_method(&names().set_transport, [transport])?;
-                }
-            }
+            reader.call_method(&names().set_transport, [transport])?;
         }
         this.use_transport(transport)?;
         if let Some(callback) = this.client_connected.get() {
@@ -236,12 +248,9 @@ impl StreamReaderProtocol {
         match (this.reader(), error) {
             (None, _) => {}
             (Some(_), None) => this.feed_eof()?,
-            (Some(reader), Some(error)) => match reader.downcast_exact::<StreamReader>() {
-                Some(native) => StreamReader::set_exception(native, error)?,
-                None => {
-                    reader.call_method(&names().set_exception, [error])?;
-                }
-            },
+            (Some(reader), Some(error)) => {
+                reader.call_method(&names().set_exception, [error])?;
+            }
         }
         if !this.lost.get() {
             this.error.set(error.cloned());
@@ -308,30 +317,13 @@ impl StreamReaderProtocol {
 impl Receiver for StreamReaderProtocol {
     #[inline]
     fn data_received(this: &Obj<Self>, data: &[u8]) -> Result<()> {
+        if this.has_own(&names().data_received) {
+            let protocol = this.as_any();
+            return protocol
+                .call_method(&names().data_received, [&Bytes::copy(data)?])
+                .map(drop);
+        }
         this.feed(data)
-    }
-
-    fn eof_received(this: &Obj<Self>) -> Result<bool> {
-        this.feed_eof()?;
-        // To stay open is more than TLS can do.
-        Ok(!this.over_ssl.get())
-    }
-
-    fn pause_writing(this: &Obj<Self>) -> Result<()> {
-        if this.paused.get() {
-            return Err(Raised::throw(&exceptions::assertion_error()));
-        }
-        this.paused.set(true);
-        Self::log(this, "%r pauses writing")
-    }
-
-    fn resume_writing(this: &Obj<Self>) -> Result<()> {
-        if !this.paused.get() {
-            return Err(Raised::throw(&exceptions::assertion_error()));
-        }
-        this.paused.set(false);
-        Self::log(this, "%r resumes writing")?;
-        this.drainers.release_all()
     }
 }
 

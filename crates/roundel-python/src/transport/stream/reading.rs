@@ -140,13 +140,8 @@ impl StreamTransport {
 
     fn eof_received(this: &Obj<Self>, protocol: &Object) -> Result<()> {
         Self::debug(this, "%r received EOF")?;
-        let told = match this.endpoint.receiving.get().native() {
-            Some(methods) => (methods.eof_received)(protocol),
-            None => protocol
-                .call_method(&names().eof_received, [])
-                .and_then(|keep_open| keep_open.truth()),
-        };
-        match told {
+        let told = protocol.call_method(&names().eof_received, []);
+        match told.and_then(|keep_open| keep_open.truth()) {
             // What remains to be written can be, but nothing more will come.
             Ok(true) => match this.endpoint.event_loop.get() {
                 Some(event_loop) => event_loop
@@ -154,7 +149,7 @@ impl StreamTransport {
                     .map(drop),
                 None => Ok(()),
             },
-            Ok(false) => Self::close(this),
+            Ok(false) => this.as_any().call_method(&names().close, []).map(drop),
             Err(raised) => {
                 let message = "Fatal error: protocol.eof_received() call failed.";
                 Self::failed(this, raised, message)

@@ -9,6 +9,7 @@ use super::StreamTransport;
 use crate::channel::{Channel, Reaction};
 use crate::event_loop::os_error;
 use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
+use crate::names::names;
 use crate::transport::descriptor::exception;
 use crate::transport::endpoint::Transport;
 
@@ -129,6 +130,13 @@ impl StreamTransport {
     pub(super) fn write_lines(this: &Obj<Self>, lines: &Object) -> Result<()> {
         // Before 3.12 asyncio joins the lines and writes them, and says so.
         let method = if cfg!(Py_3_12) { "writelines" } else { "write" };
+        if cfg!(not(Py_3_12)) && this.has_own(&names().write) {
+            let joined = Bytes::copy(&[])?.call_method(&names().join, [lines])?;
+            return this
+                .as_any()
+                .call_method(&names().write, [&joined])
+                .map(drop);
+        }
         if !Self::may_write(this, method, !lines.truth()?)? {
             return Ok(());
         }
