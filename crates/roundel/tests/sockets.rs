@@ -1,6 +1,7 @@
 //! Sockets that never block.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 
@@ -23,6 +24,20 @@ fn receiving_takes_what_has_come_and_then_would_block() {
     assert_eq!(&buffer[..5], b"round");
     drop(theirs);
     assert_eq!(socket::receive(&ours, &mut buffer).unwrap(), 0);
+}
+
+#[test]
+fn what_has_arrived_is_known_before_it_is_received() {
+    let (ours, mut theirs) = pair();
+    assert_eq!(socket::arrived(&ours).unwrap(), 0);
+    theirs.write_all(b"roundel").unwrap();
+    assert_eq!(socket::arrived(&ours).unwrap(), 7);
+    let mut room = [MaybeUninit::uninit(); 4];
+    assert_eq!(socket::receive_new(&ours, &mut room).unwrap(), 4);
+    assert_eq!(socket::arrived(&ours).unwrap(), 3);
+    drop(theirs);
+    assert_eq!(socket::receive_new(&ours, &mut room).unwrap(), 3);
+    assert_eq!(socket::receive_new(&ours, &mut room).unwrap(), 0);
 }
 
 #[test]

@@ -95,6 +95,42 @@ async def test_flow_of_reading():
 
 
 @either
+async def test_much_and_little_by_turns():
+    """What comes in large pieces is received in another way; nothing is lost where that changes."""
+    transport, protocol, theirs = await connect()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HUGE)
+    sent = bytearray()
+    for size in [1, 90_000, 120_000, 32 * 1024, 100_000, 5, 40_000, 7, 8, 110_000]:
+        piece = bytes([size % 251]) * size
+        transport.pause_reading()
+        theirs.sendall(piece)
+        transport.resume_reading()
+        sent += piece
+        await until(lambda: len(protocol.received) == len(sent))
+    theirs.shutdown(socket.SHUT_WR)
+    assert await protocol.lost is None
+    assert protocol.received == sent
+    assert protocol.log == ["made", "eof", ("lost", type(None))]
+    theirs.close()
+
+
+@either
+async def test_a_reset_after_much():
+    loop = asyncio.get_running_loop()
+    listener = socket.create_server(("127.0.0.1", 0))
+    theirs = socket.create_connection(listener.getsockname())
+    ours, _ = listener.accept()
+    listener.close()
+    transport, protocol = await loop.create_connection(Recorder, sock=ours)
+    theirs.sendall(bytes(100_000))
+    await until(lambda: len(protocol.received) == 100_000)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    theirs.close()
+    assert isinstance(await protocol.lost, ConnectionResetError)
+    assert transport.is_closing()
+
+
+@either
 async def test_half_close_by_the_peer():
     class Keeping(Recorder):
         def eof_received(self):

@@ -5,9 +5,6 @@ use std::ops::{Deref, DerefMut};
 use super::EventLoop;
 use crate::hot::Obj;
 
-/// Its size: the most that one call receives, as in asyncio.
-const SIZE: usize = 256 * 1024;
-
 /// The buffer, lent by the loop until this is dropped.
 ///
 /// A callback that is given what lies in it may run a turn of the loop, where others receive: they get another one.
@@ -17,12 +14,15 @@ pub(crate) struct ReceiveBuffer {
 }
 
 impl ReceiveBuffer {
+    /// Its size: the most that one call receives, as in asyncio.
+    pub(crate) const SIZE: usize = 256 * 1024;
+
     /// Borrows the buffer of a loop.
     #[inline]
     pub(crate) fn of(event_loop: Obj<EventLoop>) -> Self {
         let kept = event_loop.receive_buffer.take();
         Self {
-            bytes: kept.unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()),
+            bytes: kept.unwrap_or_else(|| vec![0; Self::SIZE].into_boxed_slice()),
             event_loop,
         }
     }

@@ -4,6 +4,7 @@
 //! error [`WouldBlock`](io::ErrorKind::WouldBlock): the descriptor's owner tries again when it is told to.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -74,6 +75,26 @@ fn outcome<T>(result: rustix::io::Result<T>) -> io::Result<T> {
 /// Returns the operating system's error, like all functions here.
 pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     outcome(net::recv(fd, buffer, RecvFlags::empty())).map(|(received, _)| received)
+}
+
+/// Receives like [`receive`], into memory that need not have been written before.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn receive_new(fd: impl AsFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    let received = net::recv(fd, room, RecvFlags::empty());
+    outcome(received).map(|((bytes, _), _)| bytes.len())
+}
+
+/// Says how many bytes have come and can be received.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn arrived(fd: impl AsFd) -> io::Result<usize> {
+    let count = outcome(rustix::io::ioctl_fionread(fd))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// Sends as much of `bytes` as the operating system takes, without the signal for a closed connection.

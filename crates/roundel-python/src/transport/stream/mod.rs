@@ -35,6 +35,8 @@ pub(crate) struct StreamTransport {
     extra: Extra,
     /// `write_eof()` was called.
     eof: Cell<bool>,
+    /// Much has come at once, the last time.
+    receives_much: Cell<bool>,
     /// A future that is done when nothing waits to be sent, while a file is sent.
     empty_waiter: Slot,
 }

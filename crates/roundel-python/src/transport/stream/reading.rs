@@ -8,7 +8,7 @@ use super::StreamTransport;
 use crate::channel::Reaction;
 use crate::event_loop::ReceiveBuffer;
 use crate::hot::{
-    Buffer, Bytes, IntoObject, Obj, Object, Raised, Result, exceptions, with_descriptor,
+    Buffer, Bytes, IntoObject, Obj, Object, Raised, Result, Room, exceptions, with_descriptor,
 };
 use crate::names::names;
 use crate::transport::descriptor::exception;
@@ -20,17 +20,11 @@ pub(super) static READ: Reaction = Reaction {
     run: |transport| StreamTransport::read_ready(transport.known()),
 };
 
+/// From how many bytes on a copy costs more than to ask how many have come, and to receive them where they stay.
+const MUCH: usize = 32 * 1024;
+
 const READ_FAILED: &str = "Fatal read error on socket transport";
 const DATA_FAILED: &str = "Fatal error: protocol.data_received() call failed.";
-
-/// What receiving came to.
-enum Received {
-    Bytes(usize),
-    /// Nothing has come after all.
-    Nothing,
-    /// It failed, and the transport knows.
-    Failed,
-}
 
 impl StreamTransport {
     #[inline]
@@ -47,31 +41,63 @@ impl StreamTransport {
     }
 
     fn read_data(this: &Obj<Self>, protocol: &Object) -> Result<()> {
-        let mut buffer = ReceiveBuffer::of(this.endpoint.event_loop()?);
-        let data = match Self::receive(this, &mut buffer)? {
-            Received::Bytes(0) => {
-                drop(buffer);
-                return Self::eof_received(this, protocol);
-            }
-            Received::Bytes(count) => Bytes::copy(&buffer[..count])?,
-            Received::Nothing | Received::Failed => return Ok(()),
+        let received = match this.much_arrived()? {
+            Some(count) => Self::receive_much(this, count)?,
+            None => Self::receive_copy(this)?,
         };
-        drop(buffer);
+        let Some(data) = received else {
+            return Ok(());
+        };
+        if !data.truth()? {
+            return Self::eof_received(this, protocol);
+        }
         match protocol.call_method(&names().data_received, [&data]) {
             Ok(_) => Ok(()),
             Err(raised) => Self::failed(this, raised, DATA_FAILED),
         }
     }
 
+    /// How much has come, if that is much, as it was the last time.
+    #[inline]
+    fn much_arrived(&self) -> Result<Option<usize>> {
+        if !self.receives_much.get() {
+            return Ok(None);
+        }
+        let fd = self.endpoint.descriptor.checked()?;
+        let arrived = with_descriptor(fd, |fd| socket::arrived(fd)).unwrap_or(0);
+        let is_much = arrived >= MUCH;
+        self.receives_much.set(is_much);
+        Ok(is_much.then_some(arrived.min(ReceiveBuffer::SIZE)))
+    }
+
+    /// Receives into a `bytes` object of that size.
+    fn receive_much(this: &Obj<Self>, count: usize) -> Result<Option<Object>> {
+        let mut room = Room::new(count)?;
+        let fd = this.endpoint.descriptor.checked()?;
+        let received = with_descriptor(fd, |fd| socket::receive_new(fd, room.after(0)));
+        let count = Self::received(this, received)?;
+        count.map(|count| room.finish(count)).transpose()
+    }
+
+    /// Receives into the loop's buffer, and gives a copy.
+    fn receive_copy(this: &Obj<Self>) -> Result<Option<Object>> {
+        let mut buffer = ReceiveBuffer::of(this.endpoint.event_loop()?);
+        let Some(count) = Self::receive(this, &mut buffer)? else {
+            return Ok(None);
+        };
+        this.receives_much.set(count >= MUCH);
+        Bytes::copy(&buffer[..count]).map(Some)
+    }
+
     fn read_for(this: &Obj<Self>, protocol: &Object, methods: &'static Methods) -> Result<()> {
         let mut buffer = ReceiveBuffer::of(this.endpoint.event_loop()?);
         let told = match Self::receive(this, &mut buffer)? {
-            Received::Bytes(0) => {
+            Some(0) => {
                 drop(buffer);
                 return Self::eof_received(this, protocol);
             }
-            Received::Bytes(count) => (methods.data_received)(protocol, &buffer[..count]),
-            Received::Nothing | Received::Failed => return Ok(()),
+            Some(count) => (methods.data_received)(protocol, &buffer[..count]),
+            None => return Ok(()),
         };
         drop(buffer);
         told.or_else(|raised| Self::failed(this, raised, DATA_FAILED))
@@ -96,9 +122,9 @@ impl StreamTransport {
             }
         };
         let count = match Self::received(this, received)? {
-            Received::Bytes(0) => return Self::eof_received(this, protocol),
-            Received::Bytes(count) => count.into_object()?,
-            Received::Nothing | Received::Failed => return Ok(()),
+            Some(0) => return Self::eof_received(this, protocol),
+            Some(count) => count.into_object()?,
+            None => return Ok(()),
         };
         match protocol.call_method(&names().buffer_updated, [&count]) {
             Ok(_) => Ok(()),
@@ -120,20 +146,21 @@ impl StreamTransport {
     }
 
     #[inline]
-    fn receive(this: &Obj<Self>, buffer: &mut [u8]) -> Result<Received> {
+    fn receive(this: &Obj<Self>, buffer: &mut [u8]) -> Result<Option<usize>> {
         let fd = this.endpoint.descriptor.checked()?;
         let received = with_descriptor(fd, |fd| socket::receive(fd, buffer));
         Self::received(this, received)
     }
 
+    /// How much was received; nothing if that was too early, or has failed, which the transport knows then.
     #[inline]
-    fn received(this: &Obj<Self>, received: io::Result<usize>) -> Result<Received> {
+    fn received(this: &Obj<Self>, received: io::Result<usize>) -> Result<Option<usize>> {
         match received {
-            Ok(count) => Ok(Received::Bytes(count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Received::Nothing),
+            Ok(count) => Ok(Some(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
             Err(error) => {
                 Self::fatal_error(this, &exception(&error), READ_FAILED)?;
-                Ok(Received::Failed)
+                Ok(None)
             }
         }
     }
