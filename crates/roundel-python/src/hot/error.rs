@@ -180,24 +180,28 @@ fn fetch_raw() -> *mut PyObject {
         std::ptr::null_mut(),
     );
     // SAFETY: the three are filled with owned references or null.
-    unsafe {
-        ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback);
-        ffi::PyErr_NormalizeException(&raw mut kind, &raw mut value, &raw mut traceback);
-        if !traceback.is_null() {
-            ffi::PyException_SetTraceback(value, traceback);
-            ffi::Py_DECREF(traceback);
-        }
-        ffi::Py_XDECREF(kind);
+    unsafe { ffi::PyErr_Fetch(&raw mut kind, &raw mut value, &raw mut traceback) };
+    // SAFETY: the three that were fetched; they stay owned or null.
+    unsafe { ffi::PyErr_NormalizeException(&raw mut kind, &raw mut value, &raw mut traceback) };
+    if !traceback.is_null() {
+        // SAFETY: a normalized exception and a traceback, of which it takes a reference of its own.
+        unsafe { ffi::PyException_SetTraceback(value, traceback) };
+        // SAFETY: the reference that was fetched.
+        unsafe { ffi::Py_DECREF(traceback) };
     }
+    // SAFETY: the reference that was fetched.
+    unsafe { ffi::Py_XDECREF(kind) };
     value
 }
 
 #[cfg(not(Py_3_12))]
 fn restore_raw(exception: *mut PyObject) {
-    // SAFETY: an owned exception object; its type and traceback are owned references of their own.
-    unsafe {
-        let kind = ffi::Py_TYPE(exception).cast();
-        ffi::Py_INCREF(kind);
-        ffi::PyErr_Restore(kind, exception, ffi::PyException_GetTraceback(exception));
-    }
+    // SAFETY: a live exception object.
+    let kind = unsafe { ffi::Py_TYPE(exception) }.cast();
+    // SAFETY: the type lives as long as its object.
+    unsafe { ffi::Py_INCREF(kind) };
+    // SAFETY: a live exception object; gives a new reference or null.
+    let traceback = unsafe { ffi::PyException_GetTraceback(exception) };
+    // SAFETY: steals the three references, each of which is ours.
+    unsafe { ffi::PyErr_Restore(kind, exception, traceback) };
 }

@@ -39,6 +39,10 @@ pub(super) fn raise_new(value: &Object) -> Raised {
 mod recycled {
     use super::{Object, raise_new};
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the other way to do it keeps the value"
+    )]
     #[inline]
     pub(super) fn raise(value: Object) {
         let _raised = raise_new(&value);

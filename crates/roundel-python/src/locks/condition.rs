@@ -9,14 +9,15 @@
 
 use std::cell::Cell;
 
+use super::guard::Guard;
 use super::lock::Lock;
-use super::{Binding, Bound, describe, describe_waiters, ready};
+use super::{Binding, Bound, Waited, declare_waited, describe_waited, ready};
 use crate::hot::{
     Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Sent, Signature, Slot, TypeCell,
     Visit, await_iterator, boolean, exceptions, is_instance_of, send, throw_into,
 };
 use crate::names::names;
-use crate::waiter::{Operation, Poll, Stage, Waiter, Waiters, WaitersView, attempt};
+use crate::waiter::{Operation, Poll, Stage, Waiter, Waiters, attempt};
 
 /// A lock, and those who wait for a change of what it guards (`asyncio.Condition`).
 pub(crate) struct Condition {
@@ -185,7 +186,7 @@ impl Condition {
         if let Some(lock) = lock.and_then(Object::not_none) {
             let native = lock.downcast::<Lock>();
             this.is_native
-                .set(native.is_some_and(|lock| lock.is_pristine()));
+                .set(native.is_some_and(|lock| lock.pristine().get()));
             for method in [&names().locked, &names().acquire, &names().release] {
                 lock.attr(method)?;
             }
@@ -278,14 +279,19 @@ impl Condition {
         } else {
             "unlocked"
         };
-        let waiters = describe_waiters(&this.waiters);
-        describe(this, &format!("{state}{waiters}"))
+        describe_waited(this, &this.waiters, state)
     }
 }
 
 impl Bound for Condition {
     fn binding(&self) -> &Binding {
         &self.binding
+    }
+}
+
+impl Waited for Condition {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
     }
 }
 
@@ -333,12 +339,9 @@ impl HotType for Condition {
                 c"notify_all",
                 c"notify_all($self, /)\n--\n\nWake all who wait.\n\nRaises:\n    RuntimeError: the lock is not acquired.",
                 Self::notify_all,
-            )
-            .getter(c"_waiters", |this: &Obj<Self>| {
-                WaitersView::of(this, |owner| &owner.known::<Self>().waiters)
-            });
+            );
         declare_lock(class);
-        Binding::declare(class);
+        declare_waited(class);
     }
 
     fn traverse(&self, visit: &mut Visit) {

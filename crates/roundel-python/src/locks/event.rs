@@ -2,26 +2,17 @@
 
 use std::cell::Cell;
 
-use super::{Binding, Bound, describe, describe_waiters};
-use crate::hot::{Args, Class, HotType, Obj, Object, Result, Signature, TypeCell, Visit, boolean};
+use super::{Binding, Bound, Waited, declare_waited, describe_waited};
+use crate::hot::{Args, Class, HotType, Obj, Result, Signature, TypeCell, Visit, boolean};
 use crate::names::names;
-use crate::waiter::{Operation, Poll, Waiter, Waiters, WaitersView, nothing_to_pass_on};
+use crate::waiter::{Operation, Poll, Waiter, Waiters, nothing_to_pass_on};
 
 /// A flag that can be waited for (`asyncio.Event`).
+#[derive(Default)]
 pub(crate) struct Event {
     waiters: Waiters,
     binding: Binding,
     value: Cell<bool>,
-}
-
-impl Default for Event {
-    fn default() -> Self {
-        Self {
-            waiters: Waiters::new(),
-            binding: Binding::default(),
-            value: Cell::new(false),
-        }
-    }
 }
 
 static WAIT: Operation = Operation {
@@ -75,17 +66,17 @@ impl Event {
             Err(raised) => Poll::Failed(raised),
         })
     }
-
-    fn repr(this: &Obj<Self>) -> Result<Object> {
-        let state = if this.is_set() { "set" } else { "unset" };
-        let waiters = describe_waiters(&this.waiters);
-        describe(this, &format!("{state}{waiters}"))
-    }
 }
 
 impl Bound for Event {
     fn binding(&self) -> &Binding {
         &self.binding
+    }
+}
+
+impl Waited for Event {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
     }
 }
 
@@ -104,7 +95,10 @@ impl HotType for Event {
             .doc(c"Event()\n--\n\nA flag that can be waited for (asyncio.Event).")
             .poses_as(|| names().event.clone())
             .init(Self::init)
-            .repr(Self::repr)
+            .repr(|this: &Obj<Self>| {
+                let state = if this.is_set() { "set" } else { "unset" };
+                describe_waited(this, &this.waiters, state)
+            })
             .method0(
                 c"is_set",
                 c"is_set($self, /)\n--\n\nReturn True if the flag is set.",
@@ -125,11 +119,8 @@ impl HotType for Event {
                 c"wait($self, /)\n--\n\nWait until the flag is set, and return True.",
                 |this: &Obj<Self>| Waiter::on(&WAIT, this),
             )
-            .getter(c"_value", |this: &Obj<Self>| this.is_set())
-            .getter(c"_waiters", |this: &Obj<Self>| {
-                WaitersView::of(this, |owner| &owner.known::<Self>().waiters)
-            });
-        Binding::declare(class);
+            .getter(c"_value", |this: &Obj<Self>| this.is_set());
+        declare_waited(class);
     }
 
     fn traverse(&self, visit: &mut Visit) {

@@ -9,6 +9,7 @@
 mod barrier;
 mod condition;
 mod event;
+mod guard;
 mod lock;
 mod ready;
 mod semaphore;
@@ -23,6 +24,7 @@ use crate::hot::{
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
+use crate::waiter::{Waiters, WaitersView};
 
 /// Adds the types to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {
@@ -97,15 +99,31 @@ impl Binding {
     }
 }
 
+/// A primitive that tasks wait for, with one list of those who do.
+trait Waited: Bound {
+    /// The list.
+    fn waiters(&self) -> &Waiters;
+}
+
+/// Declares what is to be seen of the loop and of those who wait.
+fn declare_waited<T: Waited>(class: &mut Class<T>) {
+    class.getter(c"_waiters", |this: &Obj<T>| {
+        WaitersView::of(this, |owner| owner.known::<T>().waiters())
+    });
+    Binding::declare(class);
+}
+
 /// Whether nobody has replaced the methods that other methods call, in a derived class or on the object.
 #[derive(Debug)]
 pub(crate) struct Pristine(Cell<bool>);
 
-impl Pristine {
-    pub(crate) const fn new() -> Self {
+impl Default for Pristine {
+    fn default() -> Self {
         Self(Cell::new(true))
     }
+}
 
+impl Pristine {
     #[inline]
     pub(crate) fn get(&self) -> bool {
         self.0.get()
@@ -133,9 +151,12 @@ impl Pristine {
     }
 }
 
-/// The names of the methods by which `async with` acquires and releases.
-fn guarding_methods() -> [&'static Object; 2] {
-    [&names().acquire, &names().release]
+/// The representation with `state` and the number of those who wait.
+fn describe_waited<T: HotType>(this: &Obj<T>, waiters: &Waiters, state: &str) -> Result<Object> {
+    match waiters.len() {
+        0 => describe(this, state),
+        count => describe(this, &format!("{state}, waiters:{count}")),
+    }
 }
 
 /// The representation: Python's usual one, with what is to be known of the state.
@@ -152,12 +173,4 @@ fn describe<T: HotType>(this: &Obj<T>, state: &str) -> Result<Object> {
         this.address()
     )
     .into_object()
-}
-
-/// `, waiters:N`, or nothing if there is none.
-fn describe_waiters(waiters: &crate::waiter::Waiters) -> String {
-    match waiters.len() {
-        0 => String::new(),
-        count => format!(", waiters:{count}"),
-    }
 }

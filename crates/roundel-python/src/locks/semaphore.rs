@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use super::{Binding, Bound, Pristine, describe, describe_waiters, guarding_methods, ready};
+use super::guard::{self, Docs, Guard};
+use super::{Binding, Bound, Pristine, Waited, describe_waited};
 use crate::hot::{
-    Args, Class, Float, HotType, IntoObject, Obj, Object, Raised, Result, Signature, TypeCell,
-    Visit, boolean, exceptions, none,
+    Args, Class, Float, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Str, TypeCell,
+    Visit, exceptions,
 };
 use crate::names::names;
-use crate::waiter::{Operation, Poll, Waiter, Waiters, WaitersView, attempt};
+use crate::waiter::{Operation, Poll, Waiter, Waiters};
 
 /// So many permits that tasks acquire and release (`asyncio.Semaphore`).
 pub(crate) struct Semaphore {
@@ -26,53 +27,18 @@ pub(crate) struct Semaphore {
 impl Default for Semaphore {
     fn default() -> Self {
         Self {
-            waiters: Waiters::new(),
+            waiters: Waiters::default(),
             binding: Binding::default(),
             value: Cell::new(1.0),
             bound: Cell::default(),
             is_float: Cell::new(false),
-            pristine: Pristine::new(),
+            pristine: Pristine::default(),
         }
     }
 }
 
-static ACQUIRE: Operation = Operation {
-    name: "Semaphore.acquire",
-    poll: |waiter, woken| acquire(waiter, woken, || boolean(true)),
-    interrupt,
-};
-
-/// `__aenter__`, which gives nothing.
-static ENTER: Operation = Operation {
-    name: "Semaphore.acquire",
-    poll: |waiter, woken| acquire(waiter, woken, none),
-    interrupt,
-};
-
-#[inline]
-fn acquire(waiter: &Obj<Waiter>, woken: bool, result: impl Fn() -> Object) -> Poll {
-    let semaphore = waiter.owner::<Semaphore>();
-    if woken {
-        // Its permit was set apart when it was woken. More may have come that had to let it go first.
-        semaphore.waiters.leave(waiter);
-        attempt!(semaphore.wake_all_allowed());
-    } else if semaphore.is_locked() {
-        attempt!(Binding::check(semaphore));
-        return semaphore.waiters.park(waiter);
-    } else {
-        semaphore.add(-1.0);
-    }
-    Poll::Ready(result())
-}
-
-fn interrupt(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {
-    let semaphore = waiter.owner::<Semaphore>();
-    if woken {
-        semaphore.add(1.0);
-    }
-    attempt!(semaphore.wake_all_allowed());
-    Poll::raise(exception)
-}
+static ACQUIRE: Operation = guard::acquiring::<Semaphore>("Semaphore.acquire");
+static ENTER: Operation = guard::entering::<Semaphore>("Semaphore.acquire");
 
 impl Semaphore {
     fn init(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
@@ -91,7 +57,7 @@ impl Semaphore {
             }
             this.set_value(value)?;
         }
-        this.pristine.inspect(this, &guarding_methods())
+        guard::inspect(this)
     }
 
     fn set_value(&self, value: &Object) -> Result<()> {
@@ -118,12 +84,6 @@ impl Semaphore {
         self.value.set(self.value.get() + permits);
     }
 
-    /// Whether a permit can't be had at once: there is none, or others come first.
-    #[inline]
-    fn is_locked(&self) -> bool {
-        self.value.get() == 0.0 || self.waiters.is_contended()
-    }
-
     /// Wakes the first that waits and sets a permit apart for it; false if nobody waits.
     #[inline]
     fn wake_next(&self) -> Result<bool> {
@@ -140,53 +100,82 @@ impl Semaphore {
         Ok(())
     }
 
+    /// The state, as `repr` shows it.
+    fn state(&self) -> Result<String> {
+        if self.is_locked() {
+            return Ok(String::from("locked"));
+        }
+        let value = Str::of(&self.shown(self.value.get())?)?;
+        Ok(format!("unlocked, value:{value}"))
+    }
+}
+
+impl Guard for Semaphore {
+    const ACQUIRE: &'static Operation = &ACQUIRE;
+    const ENTER: &'static Operation = &ENTER;
+    const DOCS: Docs = Docs {
+        locked: c"locked($self, /)\n--\n\nReturn True if a permit can't be had at once.",
+        acquire: c"acquire($self, /)\n--\n\nWait until there is a permit, take it and return True.",
+        release: c"release($self, /)\n--\n\nGive a permit back; who waits longest gets it.",
+        enter: c"__aenter__($self, /)\n--\n\nTake a permit.",
+        exit: c"__aexit__($self, exc_type, exc, tb, /)\n--\n\nGive the permit back.",
+    };
+
+    #[inline]
+    fn pristine(&self) -> &Pristine {
+        &self.pristine
+    }
+
+    /// Whether there is no permit, or others come first.
+    #[inline]
+    fn is_locked(&self) -> bool {
+        self.value.get() == 0.0 || self.waiters.is_contended()
+    }
+
+    #[inline]
+    fn acquire(this: &Obj<Self>, waiter: &Obj<Waiter>, woken: bool) -> Option<Poll> {
+        if woken {
+            // Its permit was set apart when it was woken. More may have come that had to let it go first.
+            this.waiters.leave(waiter);
+            return this.wake_all_allowed().map_err(Poll::Failed).err();
+        }
+        if this.is_locked() {
+            let checked = Binding::check(this).map_err(Poll::Failed);
+            return Some(checked.map_or_else(|failed| failed, |()| this.waiters.park(waiter)));
+        }
+        this.add(-1.0);
+        None
+    }
+
+    fn give_up(&self, woken: bool) -> Result<()> {
+        if woken {
+            self.add(1.0);
+        }
+        self.wake_all_allowed()
+    }
+
     /// Raises `ValueError` if it is bounded and nobody holds a permit.
     #[inline]
     fn release(&self) -> Result<()> {
-        if self
-            .bound
-            .get()
-            .is_some_and(|bound| self.value.get() >= bound)
-        {
+        let value = self.value.get();
+        if self.bound.get().is_some_and(|bound| value >= bound) {
             let text = "BoundedSemaphore released too many times";
             return Err(Raised::new(&exceptions::value_error(), text));
         }
         self.add(1.0);
         self.wake_next().map(drop)
     }
-
-    #[inline]
-    fn enter(this: &Obj<Self>) -> Result<Object> {
-        if this.pristine.get() {
-            return Waiter::on(&ENTER, this).into_object();
-        }
-        this.as_any().call_method(&names().acquire, [])
-    }
-
-    #[inline]
-    fn exit(this: &Obj<Self>, _args: &Args<'_>) -> Result<Object> {
-        if this.pristine.get() {
-            this.release()?;
-        } else {
-            this.as_any().call_method(&names().release, [])?;
-        }
-        Ok(ready::ready())
-    }
-
-    /// The state, as `repr` shows it.
-    fn state(&self) -> Result<String> {
-        let waiters = describe_waiters(&self.waiters);
-        if self.is_locked() {
-            return Ok(format!("locked{waiters}"));
-        }
-        let value = crate::hot::Str::of(&self.shown(self.value.get())?)?;
-        Ok(format!("unlocked, value:{value}{waiters}"))
-    }
 }
 
 impl Bound for Semaphore {
     fn binding(&self) -> &Binding {
         &self.binding
+    }
+}
+
+impl Waited for Semaphore {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
     }
 }
 
@@ -204,44 +193,13 @@ impl HotType for Semaphore {
             .doc(c"Semaphore(value=1)\n--\n\nSo many permits that tasks acquire and release (asyncio.Semaphore).\n\nRaises:\n    ValueError: the value is negative.")
             .poses_as(|| names().semaphore.clone())
             .init(Self::init)
-            .repr(|this: &Obj<Self>| describe(this, &this.state()?))
-            .on_set_attribute(|this: &Obj<Self>, name: &Object| {
-                this.pristine.attribute_set(name, &guarding_methods());
-            })
-            .method0(
-                c"locked",
-                c"locked($self, /)\n--\n\nReturn True if a permit can't be had at once.",
-                |this: &Obj<Self>| this.is_locked(),
-            )
-            .method0(
-                c"acquire",
-                c"acquire($self, /)\n--\n\nWait until there is a permit, take it and return True.",
-                |this: &Obj<Self>| Waiter::on(&ACQUIRE, this),
-            )
-            .method0(
-                c"release",
-                c"release($self, /)\n--\n\nGive a permit back; who waits longest gets it.",
-                |this: &Obj<Self>| this.release(),
-            )
-            .method0(
-                c"__aenter__",
-                c"__aenter__($self, /)\n--\n\nTake a permit.",
-                Self::enter,
-            )
-            .method(
-                c"__aexit__",
-                c"__aexit__($self, exc_type, exc, tb, /)\n--\n\nGive the permit back.",
-                Self::exit,
-            )
+            .repr(|this: &Obj<Self>| describe_waited(this, &this.waiters, &this.state()?))
             .property(
                 c"_value",
                 |this: &Obj<Self>| this.shown(this.value.get()),
                 |this: &Obj<Self>, value: &Object| this.set_value(value),
-            )
-            .getter(c"_waiters", |this: &Obj<Self>| {
-                WaitersView::of(this, |owner| &owner.known::<Self>().waiters)
-            });
-        Binding::declare(class);
+            );
+        guard::declare(class);
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -284,7 +242,10 @@ impl HotType for BoundedSemaphore {
             .doc(c"BoundedSemaphore(value=1)\n--\n\nA semaphore whose release() raises ValueError when nobody holds a permit (asyncio.BoundedSemaphore).")
             .poses_as(|| names().bounded_semaphore.clone())
             .init(Self::init)
-            .repr(|this: &Obj<Self>| describe(this, &this.base().state()?))
+            .repr(|this: &Obj<Self>| {
+                let semaphore = this.base();
+                describe_waited(this, &semaphore.waiters, &semaphore.state()?)
+            })
             .property(
                 c"_bound_value",
                 |this: &Obj<Self>| {

@@ -58,7 +58,7 @@ impl Default for Queue {
             unfinished_tasks: Cell::new(0),
             finished: OnceCell::new(),
             is_shut_down: Cell::new(false),
-            pristine: Pristine::new(),
+            pristine: Pristine::default(),
         }
     }
 }
