@@ -1,5 +1,6 @@
 //! The names and the objects of other modules that the extension uses, looked up once.
 
+use std::ffi::CString;
 use std::sync::OnceLock;
 
 use crate::hot::{Bytes, Object, Result, Shared, Str, Tuple, import, new_exception};
@@ -43,22 +44,22 @@ macro_rules! names {
 
         impl Names {
             fn load() -> Result<Self> {
-                let string = |name: &str| Str::intern(&std::ffi::CString::new(name).unwrap_or_default());
+                let [$($string,)*] = interned([$(stringify!($string),)*])?;
+                let [$($import,)*] = imported([$(($module, $object),)*])?;
                 Ok(Self {
                     line_feed: Bytes::copy(b"\n")?,
-                    kw_context: Tuple::of(&[string("context")?])?,
+                    kw_context: keyword("context")?,
                     thread_safe_handle: import(
                         c"asyncio.events",
                         if cfg!(Py_3_14) { c"_ThreadSafeHandle" } else { c"Handle" },
                     )?,
-                    kw_loop: Tuple::of(&[string("loop")?])?,
-                    kw_exc_info: Tuple::of(&[string("exc_info")?])?,
-                    kw_source: Tuple::of(&[string("source")?])?,
-                    kw_msg: Tuple::of(&[string("msg")?])?,
-                    kw_debug: Tuple::of(&[string("debug")?])?,
+                    kw_loop: keyword("loop")?,
+                    kw_exc_info: keyword("exc_info")?,
+                    kw_source: keyword("source")?,
+                    kw_msg: keyword("msg")?,
+                    kw_debug: keyword("debug")?,
                     queue_shut_down: queue_shut_down()?,
-                    create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?
-                        .attr(&string("create_task")?)?,
+                    create_task_by_factory: import(c"asyncio", c"BaseEventLoop")?.attr(&Str::intern(c"create_task")?)?,
                     is_coroutine_function: import(
                         c"asyncio.coroutines",
                         if cfg!(Py_3_14) { c"_iscoroutinefunction" } else { c"iscoroutinefunction" },
@@ -67,11 +68,8 @@ macro_rules! names {
                         c"asyncio.tasks",
                         if cfg!(Py_3_14) { c"_swap_current_task" } else { c"_current_tasks" },
                     )?,
-                    $($string: string(stringify!($string))?,)*
-                    $($import: import(
-                        &std::ffi::CString::new($module).unwrap_or_default(),
-                        &std::ffi::CString::new($object).unwrap_or_default(),
-                    )?,)*
+                    $($string,)*
+                    $($import,)*
                 })
             }
         }
@@ -185,6 +183,37 @@ fn queue_shut_down() -> Result<Object> {
     }
     let doc = c"Raised when putting on to or getting from a shut-down Queue.";
     new_exception(c"roundel.QueueShutDown", doc)
+}
+
+/// Strings that are interned. By a loop: one call after the other, hundreds of them, keep a compiler busy for minutes.
+fn interned<const N: usize>(names: [&str; N]) -> Result<[Object; N]> {
+    looked_up(names, |name| Str::intern(&terminated(name)))
+}
+
+/// Objects of modules.
+fn imported<const N: usize>(names: [(&str, &str); N]) -> Result<[Object; N]> {
+    looked_up(names, |(module, object)| {
+        import(&terminated(module), &terminated(object))
+    })
+}
+
+fn looked_up<T, const N: usize>(
+    names: [T; N],
+    look_up: impl FnMut(T) -> Result<Object>,
+) -> Result<[Object; N]> {
+    let objects: Result<Vec<_>> = names.into_iter().map(look_up).collect();
+    Ok(objects?
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("invariant: as many objects as names")))
+}
+
+/// The keywords of a call that has one.
+fn keyword(name: &str) -> Result<Object> {
+    Tuple::of(&[Str::intern(&terminated(name))?])
+}
+
+fn terminated(name: &str) -> CString {
+    CString::new(name).unwrap_or_default()
 }
 
 static NAMES: OnceLock<Shared<Names>> = OnceLock::new();
