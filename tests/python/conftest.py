@@ -8,6 +8,7 @@ import signal
 import threading
 
 import pytest
+from tests.parity.fuzz.reference import VirtualLoop
 
 import roundel
 
@@ -69,6 +70,25 @@ def run(debug):
 def run_virtual(run):
     """Runs a coroutine like `run`, on the virtual clock."""
     return lambda main, **options: run(main, clock="virtual", **options)
+
+
+@pytest.fixture(params=[asyncio, roundel], ids=["asyncio", "roundel"])
+def api(request):
+    """Whose names a test uses: asyncio's, which are right by definition, or roundel's."""
+    return request.param
+
+
+@pytest.fixture
+def run_own(api, debug):
+    """Runs a coroutine in virtual time on the loop of whose names the test uses."""
+
+    def run(main):
+        if api is roundel:
+            return roundel.run(main, debug=debug, clock="virtual")
+        with asyncio.Runner(debug=debug, loop_factory=VirtualLoop) as runner:
+            return runner.run(main)
+
+    return run
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_a_block_that_takes_too_long_is_cancelled_and_raises_timeout_error(api):
     run(main())
 
 
-@pytest.mark.parametrize("delay", [0, -1, float("-inf")])
+@pytest.mark.parametrize("delay", [0, -1, float("-inf"), float("nan")])
 def test_a_limit_that_is_over_strikes_at_the_first_wait_only(api, delay):
     async def main():
         async with api.timeout(delay) as limit:
