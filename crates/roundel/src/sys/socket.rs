@@ -11,8 +11,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrAny,
-    SocketAddrUnix, SocketFlags,
+    SocketAddrUnix,
 };
+
+/// Sends without the signal for a closed connection.
+#[cfg(not(target_vendor = "apple"))]
+const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
+
+/// Here that is a matter of the socket, and the standard library sees to it for those it makes.
+#[cfg(target_vendor = "apple")]
+const QUIETLY: SendFlags = SendFlags::empty();
 
 /// Who is at an end of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +51,11 @@ impl Address {
         }
         let family = address.address_family().as_raw();
         SocketAddrUnix::try_from(address).map_or(Self::Other(family), |unix| {
-            match unix.abstract_name() {
-                Some(name) => Self::Abstract(name.into()),
-                None => Self::Path(unix.path_bytes().unwrap_or_default().into()),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            if let Some(name) = unix.abstract_name() {
+                return Self::Abstract(name.into());
             }
+            Self::Path(unix.path_bytes().unwrap_or_default().into())
         })
     }
 
@@ -54,7 +63,10 @@ impl Address {
         Ok(match self {
             Self::Internet(address) => SocketAddrAny::from(*address),
             Self::Path(path) => SocketAddrUnix::new(&**path)?.into(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
             Self::Abstract(name) => SocketAddrUnix::new_abstract_name(name)?.into(),
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Self::Abstract(_) => return Err(Errno::AFNOSUPPORT.into()),
             Self::Other(_) => return Err(Errno::AFNOSUPPORT.into()),
         })
     }
@@ -103,7 +115,7 @@ pub fn arrived(fd: impl AsFd) -> io::Result<usize> {
 ///
 /// See [`receive`].
 pub fn send(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    outcome(net::send(fd, bytes, SendFlags::NOSIGNAL))
+    outcome(net::send(fd, bytes, QUIETLY))
 }
 
 /// Sends as much of several pieces as the operating system takes, as if they were one.
@@ -113,7 +125,7 @@ pub fn send(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
 /// See [`receive`].
 pub fn send_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut nothing = SendAncillaryBuffer::default();
-    outcome(net::sendmsg(fd, pieces, &mut nothing, SendFlags::NOSIGNAL))
+    outcome(net::sendmsg(fd, pieces, &mut nothing, QUIETLY))
 }
 
 /// Receives one datagram, cut off at the buffer's end, and who sent it.
@@ -133,7 +145,7 @@ pub fn receive_from(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Opti
 /// See [`receive`].
 pub fn send_to(fd: impl AsFd, bytes: &[u8], address: &Address) -> io::Result<usize> {
     let address = address.write()?;
-    outcome(net::sendto(fd, bytes, SendFlags::NOSIGNAL, &address))
+    outcome(net::sendto(fd, bytes, QUIETLY, &address))
 }
 
 /// Accepts a connection that has come, and says who it is from. It does not block nor outlive an `exec`.
@@ -148,6 +160,8 @@ pub fn accept(fd: impl AsFd) -> io::Result<(OwnedFd, Option<Address>)> {
 
 #[cfg(not(target_vendor = "apple"))]
 fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+    use rustix::net::SocketFlags;
+
     net::acceptfrom_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
 }
 
@@ -156,6 +170,7 @@ fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<Sock
     let (accepted, peer) = net::acceptfrom(fd)?;
     rustix::io::ioctl_fioclex(&accepted)?;
     rustix::io::ioctl_fionbio(&accepted, true)?;
+    net::sockopt::set_socket_nosigpipe(&accepted, true)?;
     Ok((accepted, peer))
 }
 
@@ -228,7 +243,7 @@ pub fn try_receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 ///
 /// See [`receive`].
 pub fn try_send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    let flags = SendFlags::DONTWAIT | QUIETLY;
     outcome(net::send(lend(fd)?, bytes, flags))
 }
 
