@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use roundel::Dispatcher;
 use support::{Call, Desk, pipe_with};
 
 #[test]
@@ -310,4 +311,153 @@ fn a_descriptor_is_internal_until_it_is_no_longer_watched() {
     desk.on_block(move || writer.write_all(b"x").unwrap());
     assert!(desk.turn(true));
     assert_eq!((desk.said(), desk.idle.get()), ("read".to_owned(), 1));
+}
+
+#[test]
+fn who_is_told_once_hears_again_when_added_again() {
+    let desk = Desk::real();
+    let (reader, _writer) = pipe_with(b"x");
+    let fd = reader.as_raw_fd();
+    for _ in 0..2 {
+        desk.dispatcher
+            .add_reader_once(fd, Call::log("read"))
+            .unwrap();
+        desk.turn(true);
+        desk.turn(false);
+        assert_eq!(desk.said(), "read");
+        assert!(desk.dispatcher.reader(fd).is_some());
+    }
+    assert!(desk.dispatcher.remove_reader(fd).is_some());
+    assert!(desk.dispatcher.remove_reader(fd).is_none());
+    assert!(!desk.turn(true), "nothing is awaited");
+}
+
+#[test]
+fn who_is_to_be_told_once_can_be_removed_before() {
+    let desk = Desk::real();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let fd = ours.as_raw_fd();
+    desk.dispatcher
+        .add_reader_once(fd, Call::log("read"))
+        .unwrap();
+    desk.dispatcher.remove_reader(fd);
+    theirs.write_all(b"x").unwrap();
+    desk.dispatcher
+        .add_writer_once(fd, Call::log("write"))
+        .unwrap();
+    desk.turn(true);
+    desk.turn(false);
+    assert_eq!(desk.said(), "write");
+}
+
+#[test]
+fn whoever_watches_after_one_that_was_told_once_is_told_on_and_on() {
+    let desk = Desk::real();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let fd = ours.as_raw_fd();
+    theirs.write_all(b"x").unwrap();
+    desk.dispatcher
+        .add_reader_once(fd, Call::log("once"))
+        .unwrap();
+    desk.turn(true);
+    desk.dispatcher.remove_reader(fd);
+    desk.dispatcher.add_reader(fd, Call::log("read")).unwrap();
+    desk.turn(true);
+    desk.turn(true);
+    assert_eq!(desk.said(), "once read read");
+}
+
+#[test]
+fn who_is_to_be_told_once_shares_a_descriptor() {
+    let desk = Desk::real();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let fd = ours.as_raw_fd();
+    desk.dispatcher
+        .add_reader_once(fd, Call::log("read"))
+        .unwrap();
+    desk.dispatcher
+        .add_writer_once(fd, Call::log("write"))
+        .unwrap();
+    desk.turn(true);
+    theirs.write_all(b"x").unwrap();
+    desk.turn(true);
+    assert_eq!(desk.said(), "write read write");
+    desk.dispatcher.remove_writer(fd);
+    desk.turn(true);
+    assert_eq!(desk.said(), "read");
+}
+
+#[test]
+fn the_next_owner_of_a_number_is_watched_after_one_that_was_told_once() {
+    for add in [Dispatcher::add_reader, Dispatcher::add_reader_once] {
+        let desk = Desk::real();
+        let (first, _writer) = pipe_with(b"x");
+        let (other, _writer) = pipe_with(b"x");
+        let mut number = OwnedFd::from(first);
+        let fd = number.as_raw_fd();
+        desk.dispatcher
+            .add_reader_once(fd, Call::log("first"))
+            .unwrap();
+        desk.turn(true);
+        desk.dispatcher.remove_reader(fd);
+        rustix::io::dup2(&other, &mut number).unwrap();
+        assert!(
+            add(&desk.dispatcher, fd, Call::log("other"))
+                .unwrap()
+                .is_none()
+        );
+        desk.turn(true);
+        assert_eq!(desk.said(), "first other");
+    }
+}
+
+#[test]
+fn the_next_owner_of_a_number_hears_nothing_of_the_last_one_that_lives_on() {
+    let desk = Desk::real();
+    let (first, mut writer) = pipe_with(b"x");
+    let (silent, _writer) = pipe_with(b"");
+    // The same pipe under another number.
+    let mut elsewhere = first.try_clone().unwrap();
+    let mut number = OwnedFd::from(first);
+    let fd = number.as_raw_fd();
+    desk.dispatcher
+        .add_reader_once(fd, Call::log("first"))
+        .unwrap();
+    desk.turn(true);
+    assert_eq!(desk.said(), "first");
+    desk.dispatcher.remove_reader(fd);
+    elsewhere.read_exact(&mut [0]).unwrap();
+    rustix::io::dup2(&silent, &mut number).unwrap();
+    desk.dispatcher.add_reader(fd, Call::log("wrong")).unwrap();
+    writer.write_all(b"x").unwrap();
+    desk.turn(false);
+    assert_eq!(desk.said(), "");
+}
+
+#[test]
+fn a_forked_child_tells_once_who_is_to_be_told_once() {
+    let desk = Desk::real();
+    let (told, _writer) = pipe_with(b"x");
+    let (waiting, _writer) = pipe_with(b"x");
+    let (fd, other) = (told.as_raw_fd(), waiting.as_raw_fd());
+    desk.dispatcher
+        .add_reader_once(fd, Call::log("told"))
+        .unwrap();
+    desk.turn(true);
+    desk.dispatcher
+        .add_reader_once(other, Call::log("waiting"))
+        .unwrap();
+    assert_eq!(desk.said(), "told");
+    assert!(fork(|| {
+        desk.turn(true);
+        desk.turn(false);
+        let waiting = desk.said() == "waiting";
+        desk.dispatcher
+            .add_reader_once(fd, Call::log("again"))
+            .unwrap();
+        desk.turn(true);
+        waiting && desk.said() == "again"
+    }));
+    desk.turn(true);
+    assert_eq!(desk.said(), "waiting");
 }

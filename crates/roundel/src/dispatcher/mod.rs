@@ -171,6 +171,34 @@ impl<J: Job> Dispatcher<J> {
         self.reactor.add(fd, Direction::Write, job)
     }
 
+    /// Makes a job ready the next time that `fd` can be read, has been hung up or has failed, and
+    /// returns the job it replaces.
+    ///
+    /// For who is going to wait for the same descriptor again and again. The job stays there, to be
+    /// removed or to be added again, though it hears no more; of a descriptor that is watched for
+    /// writing as well, it may hear more than once.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](Self::add_reader).
+    ///
+    /// # Cost
+    ///
+    /// One system call; to remove a job that has heard takes none.
+    pub fn add_reader_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
+        self.reactor.add_once(fd, Direction::Read, job)
+    }
+
+    /// Makes a job ready the next time that `fd` can be written, has been hung up or has failed:
+    /// as [`add_reader_once`](Self::add_reader_once) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](Self::add_reader).
+    pub fn add_writer_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
+        self.reactor.add_once(fd, Direction::Write, job)
+    }
+
     /// Ends what [`add_reader`](Self::add_reader) began, and returns the job if there was one.
     ///
     /// The descriptor may be closed already, though it is better form to remove it before.

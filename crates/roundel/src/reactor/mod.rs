@@ -47,23 +47,55 @@ impl<J: Clone> Reactor<J> {
 
     /// Has `job` told about `fd`, and returns the job that was told before.
     pub(crate) fn add(&self, fd: RawFd, direction: Direction, job: J) -> io::Result<Option<J>> {
-        let old = self.interest(fd);
-        self.poller()?.watch(fd, old, old.with(direction, true))?;
-        Ok(self.replace(fd, direction, Some(job)))
+        let (old, arming) = self.registration(fd);
+        let poller = self.poller()?;
+        let lasting = match arming {
+            Arming::Lasting => old,
+            Arming::Once => {
+                // What was told to end by itself is told anew, not changed.
+                poller.watch(fd, old, Interest::default()).ok();
+                Interest::default()
+            }
+            Arming::Spent => Interest::default(),
+        };
+        poller.watch(fd, lasting, old.with(direction, true))?;
+        Ok(self.replace(fd, direction, Some(job), Arming::Lasting))
+    }
+
+    /// Has `job` told about `fd` the next time, and returns the job that was told before.
+    ///
+    /// Where the other direction is watched as well, this is [`add`](Self::add).
+    pub(crate) fn add_once(
+        &self,
+        fd: RawFd,
+        direction: Direction,
+        job: J,
+    ) -> io::Result<Option<J>> {
+        let (old, arming) = self.registration(fd);
+        if !old.with(direction, false).is_none() {
+            return self.add(fd, direction, job);
+        }
+        let is_known = !old.is_none() || arming != Arming::Lasting;
+        let wanted = Interest::default().with(direction, true);
+        self.poller()?.watch_once(fd, is_known, wanted)?;
+        Ok(self.replace(fd, direction, Some(job), Arming::Once))
     }
 
     /// Stops telling about `fd`, and returns the job that was told, if there was one.
     ///
     /// The descriptor may have been closed, which the kernel has noticed by itself.
     pub(crate) fn remove(&self, fd: RawFd, direction: Direction) -> Option<J> {
-        let old = self.interest(fd);
+        let (old, arming) = self.registration(fd);
         if !old.has(direction) {
             return None;
+        }
+        if arming == Arming::Spent {
+            return self.replace(fd, direction, None, Arming::Spent);
         }
         if let Ok(poller) = self.poller() {
             poller.watch(fd, old, old.with(direction, false)).ok();
         }
-        self.replace(fd, direction, None)
+        self.replace(fd, direction, None, Arming::Lasting)
     }
 
     /// Returns the job that is told about `fd`.
@@ -116,6 +148,9 @@ impl<J: Clone> Reactor<J> {
             let Some(slot) = index(fd).and_then(|index| slots.get(index)) else {
                 continue;
             };
+            if slot.arming.get() == Arming::Once {
+                slot.arming.set(Arming::Spent);
+            }
             slot.reader
                 .iter()
                 .filter(|_| directions.readable)
@@ -157,9 +192,13 @@ impl<J: Clone> Reactor<J> {
             return Ok(poller);
         };
         for (fd, slot) in (0..).zip(&*self.slots.borrow()) {
-            if !slot.interest().is_none() {
-                // A descriptor that has been closed since can't be watched, and needn't be.
-                renewed.watch(fd, Interest::default(), slot.interest()).ok();
+            let interest = slot.interest();
+            // A descriptor that has been closed since can't be watched, and needn't be.
+            match slot.arming.get() {
+                _ if interest.is_none() => {}
+                Arming::Lasting => drop(renewed.watch(fd, Interest::default(), interest)),
+                Arming::Once => drop(renewed.watch_once(fd, false, interest)),
+                Arming::Spent => {}
             }
         }
         let renewed = Rc::new(renewed);
@@ -167,17 +206,27 @@ impl<J: Clone> Reactor<J> {
         Ok(renewed)
     }
 
-    fn interest(&self, fd: RawFd) -> Interest {
+    /// Returns what `fd` is watched for, and in which way.
+    fn registration(&self, fd: RawFd) -> (Interest, Arming) {
         let slots = self.slots.borrow();
         index(fd)
             .and_then(|index| slots.get(index))
-            .map(Slot::interest)
+            .map(|slot| (slot.interest(), slot.arming.get()))
             .unwrap_or_default()
     }
 
-    fn replace(&self, fd: RawFd, direction: Direction, job: Option<J>) -> Option<J> {
-        self.update(fd, |slot| std::mem::replace(slot.job_mut(direction), job))
-            .flatten()
+    fn replace(
+        &self,
+        fd: RawFd,
+        direction: Direction,
+        job: Option<J>,
+        arming: Arming,
+    ) -> Option<J> {
+        self.update(fd, |slot| {
+            slot.arming.set(arming);
+            std::mem::replace(slot.job_mut(direction), job)
+        })
+        .flatten()
     }
 
     /// Changes a slot and keeps the counts; a negative descriptor has no slot.
@@ -218,11 +267,25 @@ impl<J> Wait<'_, J> {
     }
 }
 
+/// For how long the kernel tells about a descriptor that somebody watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Arming {
+    /// For as long as it is watched.
+    #[default]
+    Lasting,
+    /// The next time only: there is one direction, and nothing has happened yet.
+    Once,
+    /// It has told, and tells no more. It may still remember the descriptor, which does no harm
+    /// even if the number is another's by now, and saves to tell it anew.
+    Spent,
+}
+
 /// Who is to be told about one descriptor.
 struct Slot<J> {
     reader: Option<J>,
     writer: Option<J>,
     internal: bool,
+    arming: Cell<Arming>,
 }
 
 impl<J> Slot<J> {
@@ -260,6 +323,7 @@ impl<J> Default for Slot<J> {
             reader: None,
             writer: None,
             internal: false,
+            arming: Cell::default(),
         }
     }
 }

@@ -58,19 +58,30 @@ impl Poller {
     /// The kernel forgets a closed descriptor, and its number may be in use again: where what is
     /// remembered and what the kernel knows differ, the kernel's word counts.
     pub(crate) fn watch(&self, fd: RawFd, old: Interest, new: Interest) -> io::Result<()> {
+        if new.is_none() {
+            return Ok(epoll::delete(&self.epoll, lend(fd)?)?);
+        }
+        self.register(fd, !old.is_none(), flags(new))
+    }
+
+    /// Watches `fd` for what happens next. The kernel then remembers it until it is closed, but
+    /// tells nothing about it: to watch it again once, being known, is one system call, and to end
+    /// what has happened takes none.
+    pub(crate) fn watch_once(&self, fd: RawFd, is_known: bool, wanted: Interest) -> io::Result<()> {
+        self.register(fd, is_known, flags(wanted) | EventFlags::ONESHOT)
+    }
+
+    fn register(&self, fd: RawFd, is_known: bool, flags: EventFlags) -> io::Result<()> {
         let fd = lend(fd)?;
         let data = EventData::new_u64(u64::from(fd.as_raw_fd().unsigned_abs()));
-        if new.is_none() {
-            return Ok(epoll::delete(&self.epoll, fd)?);
-        }
-        let outcome = if old.is_none() {
-            match epoll::add(&self.epoll, fd, data, flags(new)) {
-                Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, flags(new)),
+        let outcome = if is_known {
+            match epoll::modify(&self.epoll, fd, data, flags) {
+                Err(Errno::NOENT) => epoll::add(&self.epoll, fd, data, flags),
                 outcome => outcome,
             }
         } else {
-            match epoll::modify(&self.epoll, fd, data, flags(new)) {
-                Err(Errno::NOENT) => epoll::add(&self.epoll, fd, data, flags(new)),
+            match epoll::add(&self.epoll, fd, data, flags) {
+                Err(Errno::EXIST) => epoll::modify(&self.epoll, fd, data, flags),
                 outcome => outcome,
             }
         };

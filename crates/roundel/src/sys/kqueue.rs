@@ -56,6 +56,26 @@ impl Poller {
         self.watch_one(EventFilter::Write(fd), old.writable, new.writable)
     }
 
+    /// Watches `fd` for what happens next, after which the kernel forgets it.
+    pub(crate) fn watch_once(
+        &self,
+        fd: RawFd,
+        _is_known: bool,
+        wanted: Interest,
+    ) -> io::Result<()> {
+        if fd < 0 {
+            return Err(Errno::BADF.into());
+        }
+        let flags = EventFlags::ADD | EventFlags::ONESHOT;
+        if wanted.readable {
+            self.change(EventFilter::Read(fd), flags)?;
+        }
+        if wanted.writable {
+            self.change(EventFilter::Write(fd), flags)?;
+        }
+        Ok(())
+    }
+
     fn watch_one(&self, filter: EventFilter, old: bool, new: bool) -> io::Result<()> {
         match (old, new) {
             (_, true) => self.change(filter, EventFlags::ADD),

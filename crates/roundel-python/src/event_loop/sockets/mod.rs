@@ -5,6 +5,8 @@
 
 mod call;
 
+use std::os::fd::RawFd;
+
 use roundel::Dispatcher;
 
 pub(super) use call::Call;
@@ -98,9 +100,12 @@ fn poll(waiter: &Obj<Waiter>, woken: bool, readiness: Readiness, attempt: Try) -
         attempt!(call.check());
     }
     match attempt(call) {
-        Ok(None) if woken => Waiter::park(waiter),
         Ok(None) => {
-            attempt!(watch(waiter, readiness));
+            attempt!(if woken {
+                watch_again(waiter, readiness)
+            } else {
+                watch(waiter, readiness)
+            });
             Waiter::park(waiter)
         }
         Ok(Some(value)) => {
@@ -123,15 +128,35 @@ fn poll(waiter: &Obj<Waiter>, woken: bool, readiness: Readiness, attempt: Try) -
 fn watch(waiter: &Obj<Waiter>, readiness: Readiness) -> Result<()> {
     let call = waiter.owner::<Call>();
     let fd = call.find_descriptor()?;
-    let event_loop = call.event_loop();
-    event_loop.check_open()?;
-    let dispatcher = event_loop.dispatcher()?;
+    call.event_loop().check_open()?;
+    cancel(add_once(waiter, readiness, fd)?)
+}
+
+/// Goes on with what [`watch`] began, unless somebody else watches the descriptor by now.
+fn watch_again(waiter: &Obj<Waiter>, readiness: Readiness) -> Result<()> {
+    let call = waiter.owner::<Call>();
+    let fd = call.descriptor();
+    if !is_watching(waiter, readiness, call.event_loop().dispatcher()?) {
+        return Ok(());
+    }
+    // What it replaces is itself.
+    let added = add_once(waiter, readiness, fd).map(drop);
+    if added.is_err() {
+        unwatch(waiter, readiness);
+    }
+    added
+}
+
+/// Puts the waiter in the place of who is told about the descriptor, and returns that one. It is told once: those
+/// who receive from a socket mostly do so again and again, and so enter `epoll_ctl` once for each time.
+fn add_once(waiter: &Obj<Waiter>, readiness: Readiness, fd: RawFd) -> Result<Option<Job>> {
+    let dispatcher = waiter.owner::<Call>().event_loop().dispatcher()?;
     let job = Job::Wake(waiter.clone());
     let replaced = match readiness {
-        Readable => dispatcher.add_reader(fd, job),
-        Writable => dispatcher.add_writer(fd, job),
+        Readable => dispatcher.add_reader_once(fd, job),
+        Writable => dispatcher.add_writer_once(fd, job),
     };
-    cancel(replaced.map_err(|error| super::os_error(&error))?)
+    replaced.map_err(|error| super::os_error(&error))
 }
 
 /// Ends what [`watch`] began, unless somebody else watches the descriptor by now.
@@ -140,14 +165,21 @@ fn unwatch(waiter: &Obj<Waiter>, readiness: Readiness) {
     let Ok(dispatcher) = call.event_loop().dispatcher() else {
         return;
     };
-    let fd = call.descriptor();
-    let (job, remove): (_, fn(&Dispatcher<Job>, _) -> _) = match readiness {
-        Readable => (dispatcher.reader(fd), Dispatcher::remove_reader),
-        Writable => (dispatcher.writer(fd), Dispatcher::remove_writer),
-    };
-    if matches!(job, Some(Job::Wake(watching)) if watching.is(waiter)) {
-        drop(remove(dispatcher, fd));
+    if is_watching(waiter, readiness, dispatcher) {
+        drop(match readiness {
+            Readable => dispatcher.remove_reader(call.descriptor()),
+            Writable => dispatcher.remove_writer(call.descriptor()),
+        });
     }
+}
+
+fn is_watching(waiter: &Obj<Waiter>, readiness: Readiness, dispatcher: &Dispatcher<Job>) -> bool {
+    let fd = waiter.owner::<Call>().descriptor();
+    let job = match readiness {
+        Readable => dispatcher.reader(fd),
+        Writable => dispatcher.writer(fd),
+    };
+    matches!(job, Some(Job::Wake(watching)) if watching.is(waiter))
 }
 
 impl EventLoop {
