@@ -7,19 +7,7 @@ import pytest
 
 import roundel
 
-apis = pytest.mark.parametrize(
-    "api",
-    [
-        pytest.param(
-            asyncio,
-            marks=pytest.mark.skipif(
-                sys.version_info < (3, 13), reason="asyncio loses turns before 3.13"
-            ),
-        ),
-        roundel,
-    ],
-)
-pytestmark = apis
+pytestmark = pytest.mark.parametrize("api", [asyncio, roundel])
 
 
 def run(main):
@@ -294,6 +282,9 @@ def test_a_condition_has_to_be_locked(api):
 
 @pytest.mark.parametrize("turns", range(5))
 def test_a_cancelled_wait_holds_the_lock_and_passes_its_notification_on(api, turns):
+    if api is asyncio and sys.version_info < (3, 13):
+        pytest.skip("asyncio loses the notification of a waiter that is cancelled before 3.13")
+
     async def main():
         condition, woken = api.Condition(), []
 
