@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from asyncio import base_events, constants, trsock
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from roundel import _roundel
 if TYPE_CHECKING:
     import contextvars
     import ssl
-    import weakref
     from collections.abc import Callable
     from socket import _Address
     from typing import IO
@@ -157,6 +157,9 @@ class TransportMethods(_AsyncioLoop):
         *timeouts: float | None,
         **others: object,
     ) -> None:
+        clients = getattr(server, "_clients", None)
+        if isinstance(clients, weakref.WeakSet):  # from CPython 3.13 on
+            server._clients = _roundel.clients(clients)  # type: ignore[union-attr]
         if sslcontext is None and others.get("context") is None:
             _roundel.serve(self, sock, protocol_factory, server, backlog)
         else:

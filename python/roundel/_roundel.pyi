@@ -28,10 +28,11 @@ from asyncio import timeout_at as timeout_at
 from asyncio import wait as wait
 from asyncio import wait_for as wait_for
 from asyncio.events import _TaskFactory
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from socket import _Address, _RetAddress, socket
 from typing import Literal, Protocol, TypeVar, TypeVarTuple, final
+from weakref import WeakSet
 
 from _typeshed import (
     FileDescriptorLike,
@@ -235,6 +236,12 @@ def datagram_transport(
     extra: dict[str, object],
 ) -> DatagramTransport: ...
 def native_transport(loop: asyncio.AbstractEventLoop, fd: int) -> asyncio.Transport | None: ...
+def clients(others: WeakSet[asyncio.BaseTransport]) -> WeakSet[asyncio.BaseTransport]: ...
+def stream_factory(
+    loop: asyncio.AbstractEventLoop,
+    client_connected_cb: Callable[[StreamReader, StreamWriter], Awaitable[None] | None],
+    limit: int,
+) -> Callable[[], StreamReaderProtocol]: ...
 def serve(
     loop: asyncio.AbstractEventLoop,
     sock: socket,

@@ -7,7 +7,7 @@ import functools
 import sys
 from typing import TYPE_CHECKING
 
-from roundel._roundel import StreamReader, StreamReaderProtocol, StreamWriter
+from roundel._roundel import StreamReader, StreamReaderProtocol, StreamWriter, stream_factory
 
 if TYPE_CHECKING:
     import ssl
@@ -88,7 +88,7 @@ async def start_server(
         **kwds: As for the loop's `create_server`.
     """
     loop = asyncio.get_running_loop()
-    factory = _factory(loop, client_connected_cb, limit)
+    factory = stream_factory(loop, client_connected_cb, limit)
     return await loop.create_server(factory, host, port, **kwds)  # type: ignore[call-overload, no-any-return]
 
 
@@ -112,18 +112,8 @@ async def start_unix_server(
 ) -> asyncio.Server:
     """Starts a server on a Unix socket, as `start_server` does."""
     loop = asyncio.get_running_loop()
-    factory = _factory(loop, client_connected_cb, limit)
+    factory = stream_factory(loop, client_connected_cb, limit)
     return await loop.create_unix_server(factory, path, **kwds)  # type: ignore[arg-type]
-
-
-def _factory(
-    loop: asyncio.AbstractEventLoop, client_connected_cb: _Connected, limit: int
-) -> Callable[[], StreamReaderProtocol]:
-    def factory() -> StreamReaderProtocol:
-        reader = StreamReader(limit=limit, loop=loop)
-        return StreamReaderProtocol(reader, client_connected_cb, loop=loop)
-
-    return factory
 
 
 class Buffer(bytearray):

@@ -80,24 +80,24 @@ names! {
     strings {
         __getitem__ __kwdefaults__ __module__ __name__ __qualname__ __str__
         _app_protocol_buffer_updated _app_protocol_get_buffer _asyncio_future_blocking _attach
-        _call_connection_lost _call_eof_received _cancel_message _control_app_writing
+        _call_connection_lost _call_eof_received _cancel_message _clients _control_app_writing
         _control_ssl_reading _detach _do_flush _do_handshake _do_read _do_shutdown _do_write
         _drain_helper _ensure_fd_no_transport _fatal_error _format _get _get_close_waiter
         _get_running_loop _init _log_destroy_pending _loop _make_cancelled_error _on_idle _put
-        _replace_transport _serve_later _set_running_loop _source_traceback _sslobj _start_shutdown
-        _step _timer_handle_cancelled _transports _wake _wakeup _write_appdata abort accept acquire
-        add_done_callback append buffer_updated call_at call_exception_handler call_later call_soon
-        can_write_eof cancel cancelled cancelling close co_flags connect connection_lost
-        connection_made cr_await create_future create_task current_task data data_received
-        datagram_received debug done empty eof_received error_received exception exceptions family
-        feed_data feed_eof fileno full get get_buffer get_debug get_event_loop get_extra_info
-        get_loop get_nowait get_running_loop get_write_buffer_size getpeername getsockname
-        getsockopt gettimeout gi_code is_closed is_closing is_running join locked logger message
-        name pause_reading pause_writing peername pop popleft put_nowait qsize read readline
-        readuntil recv recv_into recvfrom recvfrom_into release remove_done_callback result
-        resume_reading resume_writing run send sendto set set_exception set_result set_transport
-        setblocking socket sockname source_traceback sslcontext throw time transport uncancel value
-        wait warning write write_eof writelines
+        _replace_transport _serve_later _set_running_loop _sockets _source_traceback _sslobj
+        _start_shutdown _step _timer_handle_cancelled _transports _wake _wakeup _write_appdata abort
+        accept acquire add add_done_callback append buffer_updated call_at call_exception_handler
+        call_later call_soon can_write_eof cancel cancelled cancelling close co_flags connect
+        connection_lost connection_made cr_await create_future create_task current_task data
+        data_received datagram_received debug discard done empty eof_received error_received
+        exception exceptions family feed_data feed_eof fileno full get get_buffer get_debug
+        get_event_loop get_extra_info get_loop get_nowait get_running_loop get_write_buffer_size
+        getpeername getsockname getsockopt gettimeout gi_code is_closed is_closing is_running join
+        locked logger message name pause_reading pause_writing peername pop popleft put_nowait qsize
+        read readline readuntil recv recv_into recvfrom recvfrom_into release remove_done_callback
+        result resume_reading resume_writing run send sendto set set_exception set_result
+        set_transport setblocking socket sockname source_traceback sslcontext throw time transport
+        uncancel value wait warning write write_eof writelines
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",
@@ -173,6 +173,8 @@ names! {
         generator = "types" : "GeneratorType",
         bytearray = "builtins" : "bytearray",
         memoryview = "builtins" : "memoryview",
+        list = "builtins" : "list",
+        iter = "builtins" : "iter",
         get_frame = "sys" : "_getframe",
     }
 }

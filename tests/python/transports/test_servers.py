@@ -223,6 +223,38 @@ def test_a_server_can_close_its_connections(new_loop, method):
     on_either(main, new_loop)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="new in 3.13")
+@either
+async def test_what_a_server_knows_of_its_connections():
+    server, address = await serve()
+    clients = [socket.create_connection(address) for _ in range(2)]
+    await until(lambda: len(Accepted.made) == 2 and all(one.transport for one in Accepted.made))
+    known, (first, second) = server._clients, [one.transport for one in Accepted.made]
+    assert len(known) == 2
+    assert set(known.copy()) == set(known) == {first, second}
+    other = type("Other", (asyncio.Transport,), {})()
+    server._attach(other)
+    assert set(known) == {first, second, other}
+    del other
+    gc.collect()
+    assert len(known) == 2
+    first.close()
+    await Accepted.made[0].lost
+    assert list(known) == [second]
+    server._detach(first)
+    server._attach(second)
+    assert list(known) == [second]
+    server.close()
+    with pytest.raises(AssertionError):
+        server._attach(first)
+    waiting = asyncio.ensure_future(server.wait_closed())
+    second.close()
+    await waiting
+    assert len(known) == 0
+    for client in clients:
+        client.close()
+
+
 @either
 async def test_many_connections_at_a_time():
     server, address = await serve(backlog=200)

@@ -28,6 +28,12 @@ pub(crate) struct Link {
     ends: Cell<*const Ends>,
 }
 
+impl Default for Link {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Link {
     pub(crate) const fn new() -> Self {
         Self {

@@ -9,6 +9,7 @@
 //! All three work with anybody's counterpart, as asyncio's do: what is of exactly our type is called as Rust, anything
 //! else by its methods.
 
+mod factory;
 mod flow;
 mod protocol;
 mod reader;
@@ -27,7 +28,13 @@ pub(crate) fn register(module: &Module) -> Result<()> {
     module
         .class::<reader::StreamReader>()?
         .class::<protocol::StreamReaderProtocol>()?
-        .class::<writer::StreamWriter>()?;
+        .class::<writer::StreamWriter>()?
+        .hidden_class::<factory::Factory>()?
+        .function(
+            c"stream_factory",
+            c"stream_factory(loop, client_connected_cb, limit)\n--\n\nMake the protocol factory of a server of streams.",
+            factory::Factory::make,
+        )?;
     receiver::register(&METHODS);
     Ok(())
 }

@@ -272,6 +272,15 @@ impl StreamReader {
         static SIGNATURE: Signature<2> =
             Signature::method("StreamReader.__init__", [c"limit", c"loop"]).required(0);
         let [limit, event_loop] = SIGNATURE.bind(args)?;
+        Self::begin(this, limit, &loop_or_current(event_loop)?)
+    }
+
+    /// Gives a new reader what it begins with.
+    pub(super) fn begin(
+        this: &Obj<Self>,
+        limit: Option<&Object>,
+        event_loop: &Object,
+    ) -> Result<()> {
         if let Some(limit) = limit {
             this.set_limit(limit)?;
         }
@@ -279,11 +288,10 @@ impl StreamReader {
             let text = "Limit cannot be <= 0";
             return Err(Raised::new(&exceptions::value_error(), text));
         }
-        let event_loop = loop_or_current(event_loop)?;
-        if LoopRef::of(&event_loop).is_debug()? {
+        if LoopRef::of(event_loop).is_debug()? {
             this.source_traceback.set(Some(source_traceback()?));
         }
-        this.event_loop.set(Some(event_loop));
+        this.event_loop.set(Some(event_loop.clone()));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::clients;
 use super::descriptor::Descriptor;
 use super::limits::Limits;
 use super::receiver::Receiving;
@@ -137,7 +138,7 @@ pub(crate) trait Transport: HotType + Numbered {
         endpoint.event_loop.set(Some(event_loop.clone()));
         endpoint.set_protocol(protocol)?;
         if let Some(server) = server {
-            tell_server(server, &names()._attach, this.as_any())?;
+            clients::attach(server, this.as_any())?;
             endpoint.server.set(Some(server.clone()));
         }
         event_loop.enter_transport(endpoint.descriptor.number(), this);
@@ -278,7 +279,7 @@ pub(crate) trait Transport: HotType + Numbered {
     /// Tells the server that the connection is no more.
     fn detach(this: &Obj<Self>) -> Result<()> {
         match this.endpoint().server.take() {
-            Some(server) => tell_server(&server, &names()._detach, this.as_any()),
+            Some(server) => clients::detach(&server, this.as_any()),
             None => Ok(()),
         }
     }
@@ -436,16 +437,6 @@ pub(super) fn call_soon(
 ) -> Result<()> {
     let context = crate::hot::copy_context()?;
     LoopRef::of(event_loop.as_any()).call_soon(callback, args, &context)
-}
-
-/// Before 3.13 a server only counts its connections.
-fn tell_server(server: &Object, method: &Object, transport: &Object) -> Result<()> {
-    let told = if cfg!(Py_3_13) {
-        server.call_method(method, [transport])
-    } else {
-        server.call_method(method, [])
-    };
-    told.map(drop)
 }
 
 /// `native_transport(loop, fd)`.

@@ -1,7 +1,7 @@
 //! Transports: what moves bytes between a descriptor and a protocol.
 //!
 //! - `endpoint`: what all have: loop, protocol, descriptor, and how they end. **Start there**;
-//! - `stream`: TCP and Unix connections; `listener`: accepts them;
+//! - `stream`: TCP and Unix connections; `listener`: accepts them; `clients`: those of a server;
 //! - `datagram`: UDP and Unix sockets;
 //! - `descriptor`, `backlog`, `limits`, `receiver`: the parts.
 //!
@@ -10,6 +10,7 @@
 
 mod address;
 mod backlog;
+mod clients;
 mod common;
 mod datagram;
 mod descriptor;
@@ -28,6 +29,12 @@ pub(crate) fn register(module: &Module) -> Result<()> {
     module
         .class::<stream::StreamTransport>()?
         .hidden_class::<listener::Listener>()?
+        .hidden_class::<clients::Clients>()?
+        .function(
+            c"clients",
+            c"clients(others)\n--\n\nMake what a server keeps its connections in; others is a WeakSet for those that are not native.",
+            clients::Clients::make,
+        )?
         .function(
             c"stream_transport",
             c"stream_transport(loop, sock, protocol, waiter, extra, server)\n--\n\nMake a transport of a socket that is connected.",

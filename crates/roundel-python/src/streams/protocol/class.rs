@@ -18,9 +18,20 @@ impl StreamReaderProtocol {
         )
         .required(1);
         let [reader, callback, event_loop] = SIGNATURE.bind(args)?;
-        this.event_loop.set(Some(loop_or_current(event_loop)?));
-        let callback = callback.and_then(Object::not_none);
-        if let Some(reader) = reader.and_then(Object::not_none) {
+        let event_loop = loop_or_current(event_loop)?;
+        let [reader, callback] = [reader, callback].map(|given| given.and_then(Object::not_none));
+        Self::begin(this, reader, callback, &event_loop)
+    }
+
+    /// Gives a new protocol what it begins with.
+    pub(in crate::streams) fn begin(
+        this: &Obj<Self>,
+        reader: Option<&Object>,
+        callback: Option<&Object>,
+        event_loop: &Object,
+    ) -> Result<()> {
+        this.event_loop.set(Some(event_loop.clone()));
+        if let Some(reader) = reader {
             this.reader.set(Some(reader.weak_reference()?));
             let traceback = match reader.downcast_exact::<StreamReader>() {
                 Some(native) => native.source_traceback(),

@@ -2,8 +2,8 @@
 
 use super::StreamTransport;
 use crate::hot::{
-    Args, Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Result, Signature,
-    Slot, TypeCell, Visit,
+    Args, Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Registry, Result,
+    Signature, Slot, TypeCell, Visit,
 };
 use crate::transport::common;
 use crate::transport::endpoint::Transport;
@@ -73,6 +73,7 @@ impl HotType for StreamTransport {
 
     fn retire(&self) {
         self.endpoint.place.leave();
+        Registry::<Self>::forget(&self.link);
     }
 
     fn wants_finalizer(this: &Obj<Self>) -> bool {

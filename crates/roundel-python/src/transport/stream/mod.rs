@@ -23,7 +23,7 @@ use super::endpoint::{Endpoint, Transport};
 use crate::channel::Reaction;
 use crate::event_loop::EventLoop;
 use crate::hot::{
-    Args, IntoObject, Obj, Object, Raised, Result, Signature, Slot, exceptions, none,
+    Args, IntoObject, Link, Obj, Object, Raised, Result, Signature, Slot, exceptions, none,
 };
 use crate::names::names;
 
@@ -33,6 +33,8 @@ pub(crate) struct StreamTransport {
     endpoint: Endpoint,
     backlog: Backlog,
     extra: Extra,
+    /// Its place among the connections of a server.
+    pub(super) link: Link,
     /// `write_eof()` was called.
     eof: Cell<bool>,
     /// Much has come at once, the last time.
