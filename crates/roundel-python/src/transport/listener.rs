@@ -78,7 +78,9 @@ impl Listener {
         let Some(event_loop) = this.event_loop.get() else {
             return Ok(());
         };
-        for _ in 0..this.backlog.get() {
+        // From 3.14 on asyncio asks once more than there can be connections.
+        let more = usize::from(cfg!(Py_3_14));
+        for _ in 0..this.backlog.get().saturating_add(more) {
             let fd = this.descriptor.checked()?;
             match with_descriptor(fd, |fd| socket::accept(fd)) {
                 Ok((connection, peer)) => {
@@ -88,7 +90,9 @@ impl Listener {
                     this.accepted.push_back((connection, peer));
                     event_loop.run_soon(Channel::create(&OPEN, this)?)?;
                 }
-                Err(error) if is_over(&error) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                // It has gone before it was accepted; others may have come.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) if socket::is_out_of_resources(&error) => {
                     return this.back_off(&event_loop, &error);
                 }
@@ -176,14 +180,6 @@ impl Listener {
             .call_method(&names().call_exception_handler, [&context])
             .map(drop)
     }
-}
-
-/// Whether there is nothing more to accept.
-fn is_over(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
-    )
 }
 
 impl HotType for Listener {
