@@ -9,7 +9,10 @@ The private names of CPython that are used here are those of `_AsyncioLoop` and 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import stat
+import sys
 import weakref
 from asyncio import base_events, constants, trsock
 from typing import TYPE_CHECKING
@@ -51,6 +54,20 @@ if TYPE_CHECKING:
             extra: dict[str, object] | None = None,
             **others: object,
         ) -> asyncio.DatagramTransport: ...
+        def _make_read_pipe_transport(
+            self,
+            pipe: IO[bytes],
+            protocol: asyncio.BaseProtocol,
+            waiter: asyncio.Future[None] | None = None,
+            extra: dict[str, object] | None = None,
+        ) -> asyncio.ReadTransport: ...
+        def _make_write_pipe_transport(
+            self,
+            pipe: IO[bytes],
+            protocol: asyncio.BaseProtocol,
+            waiter: asyncio.Future[None] | None = None,
+            extra: dict[str, object] | None = None,
+        ) -> asyncio.WriteTransport: ...
         async def _sendfile_native(
             self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
         ) -> int: ...
@@ -127,6 +144,35 @@ class TransportMethods(_AsyncioLoop):
         extra = describe(sock, extra)
         return _roundel.datagram_transport(self, sock, protocol, address, waiter, extra)
 
+    def _make_read_pipe_transport(
+        self,
+        pipe: IO[bytes],
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> asyncio.ReadTransport:
+        if not _kind_of_pipe(pipe):
+            raise ValueError("Pipe transport is for pipes/sockets only.")
+        os.set_blocking(pipe.fileno(), False)
+        return _roundel.read_pipe_transport(self, pipe, protocol, waiter, extra or {})
+
+    def _make_write_pipe_transport(
+        self,
+        pipe: IO[bytes],
+        protocol: asyncio.BaseProtocol,
+        waiter: asyncio.Future[None] | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> asyncio.WriteTransport:
+        kind = _kind_of_pipe(pipe)
+        if not kind:
+            raise ValueError("Pipe transport is only for pipes, sockets and character devices")
+        os.set_blocking(pipe.fileno(), False)
+        # Where a pipe that its reader has left can be read from, to learn of that.
+        make = _roundel.write_pipe_transport
+        if kind == "device" or (kind == "named" and sys.platform == "darwin"):
+            make = _roundel.write_device_transport
+        return make(self, pipe, protocol, waiter, extra or {})
+
     async def _sendfile_native(
         self, transp: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
     ) -> int:
@@ -181,6 +227,16 @@ class TransportMethods(_AsyncioLoop):
                 self._start_serving(protocol_factory, sock, None, server, backlog)
 
         self.call_later(constants.ACCEPT_RETRY_DELAY, serve)
+
+
+def _kind_of_pipe(pipe: IO[bytes]) -> str:
+    """Tells what a file is that a pipe transport is to be made of; an empty string for nothing."""
+    found = os.fstat(pipe.fileno())
+    if stat.S_ISFIFO(found.st_mode):
+        return "named" if found.st_nlink else "pipe"
+    if stat.S_ISSOCK(found.st_mode):
+        return "socket"
+    return "device" if stat.S_ISCHR(found.st_mode) else ""
 
 
 def describe(sock: socket.socket, extra: dict[str, object] | None) -> dict[str, object]:

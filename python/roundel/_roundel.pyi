@@ -31,7 +31,7 @@ from asyncio.events import _TaskFactory
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from socket import _Address, _RetAddress, socket
-from typing import Literal, Protocol, TypeVar, TypeVarTuple, final
+from typing import IO, Literal, Protocol, TypeVar, TypeVarTuple, final
 from weakref import WeakSet
 
 from _typeshed import (
@@ -236,6 +236,27 @@ def datagram_transport(
     extra: dict[str, object],
 ) -> DatagramTransport: ...
 def native_transport(loop: asyncio.AbstractEventLoop, fd: int) -> asyncio.Transport | None: ...
+def read_pipe_transport(
+    loop: asyncio.AbstractEventLoop,
+    pipe: IO[bytes],
+    protocol: asyncio.BaseProtocol,
+    waiter: asyncio.Future[None] | None,
+    extra: dict[str, object],
+) -> ReadPipeTransport: ...
+def write_pipe_transport(
+    loop: asyncio.AbstractEventLoop,
+    pipe: IO[bytes],
+    protocol: asyncio.BaseProtocol,
+    waiter: asyncio.Future[None] | None,
+    extra: dict[str, object],
+) -> WritePipeTransport: ...
+def write_device_transport(
+    loop: asyncio.AbstractEventLoop,
+    pipe: IO[bytes],
+    protocol: asyncio.BaseProtocol,
+    waiter: asyncio.Future[None] | None,
+    extra: dict[str, object],
+) -> WritePipeTransport: ...
 def clients(others: WeakSet[asyncio.BaseTransport]) -> WeakSet[asyncio.BaseTransport]: ...
 def stream_factory(
     loop: asyncio.AbstractEventLoop,
@@ -249,6 +270,16 @@ def serve(
     server: asyncio.AbstractServer | None,
     backlog: int,
 ) -> None: ...
+
+@final
+class ReadPipeTransport(asyncio.ReadTransport):
+    def _close(self, exc: BaseException | None, /) -> None: ...
+    def _call_connection_lost(self, exc: BaseException | None, /) -> None: ...
+
+@final
+class WritePipeTransport(asyncio.transports._FlowControlMixin):
+    def _close(self, exc: BaseException | None, /) -> None: ...
+    def _call_connection_lost(self, exc: BaseException | None, /) -> None: ...
 
 @final
 class DatagramTransport(_DatagramTransport):

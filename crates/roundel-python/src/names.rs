@@ -89,15 +89,15 @@ names! {
         accept acquire add add_done_callback append buffer_updated call_at call_exception_handler
         call_later call_soon can_write_eof cancel cancelled cancelling close co_flags connect
         connection_lost connection_made cr_await create_future create_task current_task data
-        data_received datagram_received debug discard done empty eof_received error_received
+        data_received datagram_received debug discard done empty eof_received errno error_received
         exception exceptions family feed_data feed_eof fileno full get get_buffer get_debug
         get_event_loop get_extra_info get_loop get_nowait get_running_loop get_write_buffer_size
         getpeername getsockname getsockopt gettimeout gi_code is_closed is_closing is_running join
-        locked logger message name pause_reading pause_writing peername pop popleft put_nowait qsize
-        read readline readuntil recv recv_into recvfrom recvfrom_into release remove_done_callback
-        result resume_reading resume_writing run send sendto set set_exception set_result
-        set_transport setblocking socket sockname source_traceback sslcontext throw time transport
-        uncancel value wait warning write write_eof writelines
+        locked logger message name pause_reading pause_writing peername pipe pop popleft put_nowait
+        qsize read readline readuntil recv recv_into recvfrom recvfrom_into release
+        remove_done_callback result resume_reading resume_writing run send sendto set set_exception
+        set_result set_transport setblocking socket sockname source_traceback sslcontext throw time
+        transport uncancel value wait warning write write_eof writelines
     }
     imports {
         current_task_of = "asyncio.tasks" : "current_task",

@@ -53,6 +53,17 @@ fn pieces_are_sent_in_order_as_if_they_were_one() {
 }
 
 #[test]
+fn pieces_go_into_a_pipe_in_order() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let pieces = [b"roun", b"del."].map(|piece| IoSlice::new(piece));
+    assert_eq!(socket::write_pieces(&writer, &pieces).unwrap(), 8);
+    drop(writer);
+    let mut received = String::new();
+    reader.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "roundel.");
+}
+
+#[test]
 fn sending_to_one_who_has_gone_is_an_error_and_no_signal() {
     let (ours, theirs) = pair();
     drop(theirs);

@@ -60,6 +60,7 @@ pub(crate) mod exceptions {
         runtime_warning = PyExc_RuntimeWarning,
         resource_warning = PyExc_ResourceWarning,
         connection_error = PyExc_ConnectionError,
+        broken_pipe_error = PyExc_BrokenPipeError,
     }
 }
 

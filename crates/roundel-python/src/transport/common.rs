@@ -1,4 +1,4 @@
-//! What Python sees of any transport of a socket.
+//! What Python sees of any transport.
 
 use super::endpoint::Transport;
 use crate::hot::{Args, Class, Obj, Object, Result, Signature, none};
@@ -37,13 +37,15 @@ fn get_extra_info<T: Transport>(this: &Obj<T>, args: &Args<'_>) -> Result<Object
 
 /// Declares it.
 pub(super) fn declare<T: Transport>(class: &mut Class<T>) {
-    class.repr(T::describe);
-    declare_flow(class);
+    declare_reading(class);
+    declare_limits(class);
     declare_life(class);
+    declare_abort(class);
     declare_private(class);
 }
 
-fn declare_flow<T: Transport>(class: &mut Class<T>) {
+/// What transports have that read.
+pub(super) fn declare_reading<T: Transport>(class: &mut Class<T>) {
     class
         .method0(
             c"is_reading",
@@ -59,7 +61,12 @@ fn declare_flow<T: Transport>(class: &mut Class<T>) {
             c"resume_reading",
             c"resume_reading($self, /)\n--\n\nGive the protocol data again.",
             T::resume_reading,
-        )
+        );
+}
+
+/// What transports have that write.
+pub(super) fn declare_limits<T: Transport>(class: &mut Class<T>) {
+    class
         .method0(
             c"get_write_buffer_size",
             c"get_write_buffer_size($self, /)\n--\n\nReturn how many bytes wait to be sent.",
@@ -77,17 +84,23 @@ fn declare_flow<T: Transport>(class: &mut Class<T>) {
         );
 }
 
-fn declare_life<T: Transport>(class: &mut Class<T>) {
+/// What transports have that write.
+pub(super) fn declare_abort<T: Transport>(class: &mut Class<T>) {
+    class.method0(
+        c"abort",
+        c"abort($self, /)\n--\n\nClose the connection at once and forget what waits to be sent.",
+        |this: &Obj<T>| T::force_close(this, None),
+    );
+}
+
+/// What all have.
+pub(super) fn declare_life<T: Transport>(class: &mut Class<T>) {
+    class.repr(T::describe);
     class
         .method0(
             c"close",
             c"close($self, /)\n--\n\nRead no more, send what waits and close the connection.",
             T::close,
-        )
-        .method0(
-            c"abort",
-            c"abort($self, /)\n--\n\nClose the connection at once and forget what waits to be sent.",
-            |this: &Obj<T>| T::force_close(this, None),
         )
         .method0(
             c"is_closing",

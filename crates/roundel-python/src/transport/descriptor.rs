@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use crate::event_loop::os_error;
-use crate::hot::{IntoObject, Object, Result, Slot, Visit, boolean, give_away};
+use crate::hot::{IntoObject, Object, Result, Slot, Visit, boolean, exceptions, give_away};
 use crate::names::names;
 
 /// A descriptor with its one owner: us, or a Python object that has a `fileno()` and a `close()`.
@@ -77,8 +77,15 @@ impl Descriptor {
         let Some(file) = self.file.get() else {
             return Ok(false);
         };
-        let number = file.call_method(&names().fileno, [])?.to_i64()?;
-        Ok(number == i64::from(self.number.get()))
+        match file.call_method(&names().fileno, []) {
+            Ok(number) => Ok(number.to_i64()? == i64::from(self.number.get())),
+            // A closed file, other than a socket, has no number.
+            Err(raised) if raised.matches(&exceptions::value_error()) => {
+                raised.clear();
+                Ok(false)
+            }
+            Err(raised) => Err(raised),
+        }
     }
 
     /// The Python object, `None` if it is closed. A socket is made of a descriptor of our own.
@@ -93,6 +100,11 @@ impl Descriptor {
             self.file.set(Some(socket));
         }
         Ok(self.file.get())
+    }
+
+    /// Goes on with another Python object, whatever its descriptor; with none it counts as closed.
+    pub(crate) fn exchange(&self, file: Option<Object>) {
+        self.file.set(file);
     }
 
     /// Closes it. Who watches it has ceased to.

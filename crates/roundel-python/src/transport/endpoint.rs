@@ -66,11 +66,11 @@ impl Endpoint {
     }
 
     /// Counts what is written after the connection was lost, and warns when it was often.
-    pub(super) fn write_in_vain(&self, text: &str) -> Result<()> {
-        if self.lost.get() >= SILENT_WRITES {
+    pub(super) fn write_in_vain(count: &Cell<u32>, text: &str) -> Result<()> {
+        if count.get() >= SILENT_WRITES {
             log("warning", &[text.into_object()?])?;
         }
-        self.lost.set(self.lost.get().saturating_add(1));
+        count.set(count.get().saturating_add(1));
         Ok(())
     }
 
@@ -239,9 +239,8 @@ pub(crate) trait Transport: HotType + Numbered {
             this.clear_backlog();
             event_loop.remove_writer(endpoint.descriptor.number())?;
         }
-        if !endpoint.closing.replace(true) {
-            event_loop.remove_reader(endpoint.descriptor.number())?;
-        }
+        endpoint.closing.set(true);
+        event_loop.remove_reader(endpoint.descriptor.number())?;
         Self::lose_soon(this, &event_loop, exception)
     }
 
@@ -290,7 +289,7 @@ pub(crate) trait Transport: HotType + Numbered {
         let Some(event_loop) = endpoint.event_loop.get() else {
             return Ok(());
         };
-        if is_instance_of(exception, &exceptions::os_error()) {
+        if Self::is_usual(exception)? {
             if event_loop.is_debug() {
                 let logger = names().base_events.attr(&names().logger)?;
                 let text = "%r: %s".into_object()?;
@@ -308,6 +307,11 @@ pub(crate) trait Transport: HotType + Numbered {
             Self::report(this, &event_loop, exception, message)?;
         }
         Self::force_close(this, Some(exception))
+    }
+
+    /// Whether an exception is the peer's or the network's doing.
+    fn is_usual(exception: &Object) -> Result<bool> {
+        Ok(is_instance_of(exception, &exceptions::os_error()))
     }
 
     /// What to do with what a call of the protocol has raised: it is fatal, or ends the loop.

@@ -2,7 +2,7 @@
 //!
 //! - `endpoint`: what all have: loop, protocol, descriptor, and how they end. **Start there**;
 //! - `stream`: TCP and Unix connections; `listener`: accepts them; `clients`: those of a server;
-//! - `datagram`: UDP and Unix sockets;
+//! - `datagram`: UDP and Unix sockets; `pipe`: pipes and terminals;
 //! - `descriptor`, `backlog`, `limits`, `receiver`: the parts.
 //!
 //! A protocol's callback may do anything to its transport: close or abort it, write, pause it, exchange itself. So
@@ -17,12 +17,15 @@ mod descriptor;
 mod endpoint;
 mod limits;
 mod listener;
+mod pipe;
 pub(crate) mod receiver;
 mod stream;
 
 pub(crate) use stream::StreamTransport;
 
-use crate::hot::{HotType, IntoObject, Module, Result, boolean, import};
+use stream::FlowControl;
+
+use crate::hot::{Args, HotType, IntoObject, Module, Result, boolean, import};
 
 /// Adds what Python sees.
 pub(crate) fn register(module: &Module) -> Result<()> {
@@ -45,6 +48,23 @@ pub(crate) fn register(module: &Module) -> Result<()> {
             c"datagram_transport",
             c"datagram_transport(loop, sock, protocol, address, waiter, extra)\n--\n\nMake a transport of a socket for datagrams.",
             datagram::DatagramTransport::make,
+        )?
+        .class::<pipe::ReadPipeTransport>()?
+        .function(
+            c"read_pipe_transport",
+            c"read_pipe_transport(loop, pipe, protocol, waiter, extra)\n--\n\nMake a transport of an end of a pipe that is read from.",
+            pipe::ReadPipeTransport::make,
+        )?
+        .class::<pipe::WritePipeTransport>()?
+        .function(
+            c"write_pipe_transport",
+            c"write_pipe_transport(loop, pipe, protocol, waiter, extra)\n--\n\nMake a transport of an end of a pipe that is written to, which hears of the end of the reader.",
+            |args: &Args<'_>| pipe::WritePipeTransport::make(args, true),
+        )?
+        .function(
+            c"write_device_transport",
+            c"write_device_transport(loop, pipe, protocol, waiter, extra)\n--\n\nMake a transport of a terminal or the like, which can't be heard of.",
+            |args: &Args<'_>| pipe::WritePipeTransport::make(args, false),
         )?
         .function(
             c"native_transport",

@@ -227,6 +227,15 @@ pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     outcome(rustix::io::write(fd, bytes))
 }
 
+/// Writes as much of several pieces into a pipe or the like as it takes, as if they were one.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn write_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    outcome(rustix::io::writev(fd, pieces))
+}
+
 /// Receives what has come through a socket that somebody else owns and that may block: this does not.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::hot::{
 };
 use crate::names::names;
 use crate::transport::descriptor::exception;
-use crate::transport::endpoint::Transport;
+use crate::transport::endpoint::{Endpoint, Transport};
 
 static WRITE: Reaction = Reaction {
     name: "DatagramTransport._sendto_ready",
@@ -58,9 +58,7 @@ impl DatagramTransport {
         if this.endpoint.lost.get() > 0
             && (this.address.is_set() || !this.endpoint.descriptor.is_open())
         {
-            return this
-                .endpoint
-                .write_in_vain("socket.send() raised exception.");
+            return Endpoint::write_in_vain(&this.endpoint.lost, "socket.send() raised exception.");
         }
         Self::send_or_keep(this, data, address)
     }

@@ -11,6 +11,8 @@ mod extra;
 mod reading;
 mod writing;
 
+pub(super) use class::FlowControl;
+
 use std::cell::Cell;
 use std::os::fd::OwnedFd;
 

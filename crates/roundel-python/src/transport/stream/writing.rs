@@ -11,7 +11,7 @@ use crate::event_loop::os_error;
 use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
 use crate::names::names;
 use crate::transport::descriptor::exception;
-use crate::transport::endpoint::Transport;
+use crate::transport::endpoint::{Endpoint, Transport};
 
 static WRITE: Reaction = Reaction {
     name: "StreamTransport._write_ready",
@@ -85,8 +85,7 @@ impl StreamTransport {
             return Ok(false);
         }
         if this.endpoint.lost.get() > 0 {
-            this.endpoint
-                .write_in_vain("socket.send() raised exception.")?;
+            Endpoint::write_in_vain(&this.endpoint.lost, "socket.send() raised exception.")?;
             return Ok(false);
         }
         Ok(true)
