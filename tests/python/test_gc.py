@@ -418,6 +418,33 @@ def test_a_loop_with_pending_tasks_is_collected_once_nobody_has_it():
     assert [each() for each in alive] == [None] * len(alive)
 
 
+def test_a_pending_task_is_held_by_its_loop_while_that_runs_and_no_longer(loop):
+    async def wait():
+        await loop.create_future()
+
+    def lose_task():
+        task = loop.create_task(wait())
+        task._log_destroy_pending = False
+        return weakref.ref(task)
+
+    async def main():
+        alive = lose_task()
+        await roundel.sleep(0)
+        gc.collect()
+        assert asyncio.all_tasks() == {asyncio.current_task(), alive()}
+        return alive
+
+    alive = loop.run_until_complete(main())
+    gc.collect()
+    assert alive() is None
+    early = lose_task()  # it is scheduled, and so the loop keeps it
+    gc.collect()
+    assert asyncio.all_tasks(loop) == {early()}
+    loop.run_until_complete(roundel.sleep(0))
+    gc.collect()
+    assert early() is None
+
+
 def test_what_is_in_use_is_not_collected(run):
     async def main():
         queue = roundel.Queue()
