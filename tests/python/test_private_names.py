@@ -7,12 +7,16 @@ loop's own is `_AsyncioLoop` in `_loop.py`.
 import ast
 import asyncio
 import concurrent.futures.thread
+import contextvars
+import gc
 import inspect
+import re
 import runpy
 import ssl
 import subprocess
 import sys
 import threading
+import weakref
 from asyncio import (
     base_events,
     constants,
@@ -25,20 +29,23 @@ from asyncio import (
     trsock,
     unix_events,
 )
+from pathlib import Path
 
 import pytest
 
-from roundel import _loop, _network, _sslproto
+import roundel
+from roundel import _roundel
+
+SOURCES = [ast.parse(path.read_text()) for path in Path(roundel.__file__).parent.glob("*.py")]
+NODES = [node for tree in SOURCES for node in ast.walk(tree)]
+# Declared with asyncio's names, and native.
+OURS = {"_sock_connect_resolved"}
 
 
 def names_the_loop_relies_on():
-    trees = [ast.parse(inspect.getsource(module)) for module in (_loop, _network, _sslproto)]
-    listed = (
-        node
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef) and node.name == "_AsyncioLoop"
-    )
+    listed = [
+        node for node in NODES if isinstance(node, ast.ClassDef) and node.name == "_AsyncioLoop"
+    ]
     for node in (node for body in listed for node in body.body):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name
@@ -46,10 +53,95 @@ def names_the_loop_relies_on():
             yield node.target.id
 
 
-@pytest.mark.parametrize("name", sorted(set(names_the_loop_relies_on())))
+@pytest.mark.parametrize("name", sorted(set(names_the_loop_relies_on()) - OURS))
 def test_asyncios_loops_have(name):
     loop = asyncio.SelectorEventLoop()
     assert hasattr(loop, name)
+    loop.close()
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_what_is_not_asyncios_is_native(name):
+    assert not hasattr(asyncio.SelectorEventLoop, name)
+    assert name in vars(_roundel.EventLoop)
+
+
+# What is asked for on some versions only: tested below, one by one.
+BY_VERSION = {
+    ("tasks", "_all_tasks"),
+    ("tasks", "_scheduled_tasks"),
+    ("unix_events", "_PidfdChildWatcher"),
+    ("unix_events", "_ThreadedChildWatcher"),
+}
+
+
+def private_names_in_modules():
+    """Finds `module._name` and `asyncio.module._name` in the package, for asyncio's modules."""
+    for node in NODES:
+        if not (isinstance(node, ast.Attribute) and re.fullmatch("_[A-Za-z]\\w*", node.attr)):
+            continue
+        module = getattr(node.value, "attr", None) or getattr(node.value, "id", None)
+        # A local variable may be called as a module is.
+        if module in ASYNCIOS_MODULES and not isinstance(node.ctx, ast.Store):
+            yield module, node.attr
+
+
+ASYNCIOS_MODULES = {
+    name
+    for name, module in vars(asyncio).items()
+    if inspect.ismodule(module) and module.__package__ == "asyncio" and name != "streams"
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), sorted(set(private_names_in_modules()) - BY_VERSION), ids=str
+)
+def test_asyncios_modules_have(module, name):
+    assert hasattr(getattr(asyncio, module), name)
+
+
+def test_asyncio_has_its_tasks_in_a_weak_set():
+    if sys.version_info < (3, 12):
+        assert type(asyncio.tasks._all_tasks) is weakref.WeakSet
+    elif sys.version_info < (3, 14):
+        assert type(asyncio.tasks._scheduled_tasks) is weakref.WeakSet
+    else:
+        parts = gc.get_referents(sys.modules["_asyncio"])
+        assert [type(part) for part in parts].count(weakref.WeakSet) == 1
+
+
+def test_asyncios_futures_and_tasks_tell_what_they_are():
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        assert future._asyncio_future_blocking is False
+        assert future._cancel_message is None
+        assert isinstance(future._make_cancelled_error(), asyncio.CancelledError)
+        future.add_done_callback(print, context=contextvars.copy_context())
+        assert [callback for callback, _ in future._callbacks] == [print]
+        task = asyncio.current_task()
+        assert task._log_destroy_pending is True
+        async with taskgroups.TaskGroup() as group:
+            assert group._parent_task is task
+        future.remove_done_callback(print)
+
+    asyncio.run(main())
+
+
+def test_asyncios_streams_can_be_given_a_transport():
+    class Closed(asyncio.Transport):
+        def is_closing(self):
+            return True
+
+    loop = asyncio.SelectorEventLoop()
+    reader = asyncio.StreamReader(loop=loop)
+    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+    writer = asyncio.StreamWriter(Closed(), protocol, reader, loop)
+    assert protocol._client_connected_cb is None
+    assert writer._protocol is protocol
+    assert writer._loop is loop
+    assert isinstance(writer._transport, Closed)
+    assert hasattr(protocol, "_replace_transport") or hasattr(protocol, "_replace_writer")
+    assert callable(reader._maybe_resume_transport)
     loop.close()
 
 
@@ -141,6 +233,17 @@ def test_a_loop_has_its_own_child_watcher_from_3_14_on():
 @pytest.mark.parametrize("name", ["_process_exited", "_wait"])
 def test_asyncios_transport_of_a_child_has(name):
     assert callable(getattr(unix_events._UnixSubprocessTransport, name))
+
+
+def test_asyncios_transport_of_a_child_keeps_its_popen():
+    async def main():
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.subprocess_exec(asyncio.SubprocessProtocol, "true")
+        assert isinstance(transport._proc, subprocess.Popen)
+        assert await transport._wait() == 0
+        transport.close()
+
+    asyncio.run(main())
 
 
 def test_asyncios_loop_makes_the_transport_of_a_child_and_hears_of_its_end():
