@@ -51,7 +51,7 @@
 //! | pass things on | [`Queue`], [`PriorityQueue`], [`LifoQueue`], [`oneshot`], [`watch`] |
 //! | wait for each other | [`Event`], [`Lock`], [`Condition`], [`Semaphore`], [`Barrier`] |
 //! | work with threads | [`to_thread`], [`Handle`], [`ThreadQueue`] |
-//! | reach the world | [`net`], [`process`], [`signal`] |
+//! | reach the world | [`net`], [`fs`], [`process`], [`signal`] |
 //!
 //! - Who waits is served first come, first served. To drop a future at any `.await` loses no item, no
 //!   lock and no permit; each method's *Cancel safety* says what it does lose.
@@ -87,6 +87,7 @@ compile_error!("roundel needs epoll or kqueue");
 
 pub mod dispatcher;
 mod files;
+pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod net;

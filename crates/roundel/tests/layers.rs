@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. What a layer is called by others is its module in the crate's root.
-const LAYERS: [&str; 7] = [
+const LAYERS: [&str; 8] = [
     "sys",
     "reactor",
     "files",
     "dispatcher",
     "program",
+    "fs",
     "net",
     "sim",
 ];

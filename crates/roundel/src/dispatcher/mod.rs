@@ -243,6 +243,20 @@ impl<J: Job> Dispatcher<J> {
         self.files.read_now(fd, offset, buffer)
     }
 
+    /// Reads into memory that has something in it already: otherwise as [`read_now`](Self::read_now).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_now`](Self::read_now).
+    pub fn fill_now(
+        &self,
+        fd: RawFd,
+        offset: Option<u64>,
+        buffer: &mut [u8],
+    ) -> io::Result<Attempt> {
+        self.files.fill_now(fd, offset, buffer)
+    }
+
     /// Writes to a file what can be written without waiting.
     ///
     /// # Errors

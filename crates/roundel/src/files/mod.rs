@@ -161,6 +161,17 @@ impl<J> Files<J> {
         })
     }
 
+    pub(crate) fn fill_now(
+        &self,
+        fd: RawFd,
+        offset: Option<u64>,
+        buffer: &mut [u8],
+    ) -> io::Result<Attempt> {
+        self.attempt(buffer.len(), |length| {
+            sys::fill_now(fd, offset, &mut buffer[..length])
+        })
+    }
+
     pub(crate) fn write_now(
         &self,
         fd: RawFd,

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-use crate::program::{Error, to_thread};
+use crate::program::io_in_thread;
 
 /// What stands for internet addresses: an address, or a name that has yet to be looked up.
 pub trait Addresses: sealed::Sealed {
@@ -45,12 +45,7 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let host = host.to_owned();
-    let outcome = to_thread(move || (host, port).to_socket_addrs().map(Iterator::collect)).await;
-    match outcome {
-        Ok(addresses) => addresses,
-        Err(Error::Io(error)) => Err(error),
-        Err(error) => Err(io::Error::other(error.to_string())),
-    }
+    io_in_thread(move || (host, port).to_socket_addrs().map(Iterator::collect)).await
 }
 
 /// Says that addresses of a type need no looking up.

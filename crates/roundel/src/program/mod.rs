@@ -24,6 +24,7 @@ mod instant;
 mod interval;
 mod lock;
 pub mod oneshot;
+mod operation;
 mod panic;
 mod promise;
 pub mod queue;
@@ -70,9 +71,12 @@ pub use yield_now::{YieldNow, yield_now};
 
 #[cfg(feature = "sim")]
 pub(crate) use instant::try_now;
+pub(crate) use operation::Operation;
+pub(crate) use runtime::Core;
 pub(crate) use source::{Readiness, Source};
 #[cfg(feature = "sim")]
 pub(crate) use task::TaskWaker;
+pub(crate) use threads::io_in_thread;
 
 #[doc(hidden)]
 pub use first_completed::{Race, Winner};

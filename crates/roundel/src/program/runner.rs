@@ -1,6 +1,7 @@
 //! Running a program to its end.
 
 use std::fmt;
+use std::io;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::panic::Location;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ use super::runtime::{Core, Entry};
 use super::source::Readiness;
 use super::task::Task;
 use crate::dispatcher::{Clock, Host, Order, Tracer};
+use crate::files::FileAccess;
 
 /// Runs `main` to its end, on a real clock, and gives what it comes to.
 ///
@@ -125,6 +127,15 @@ impl Runner {
         self.core.dispatcher.set_tracer(tracer);
     }
 
+    /// Says which way files are read and written from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error while any is being read or written, and if there is no such way.
+    pub fn set_file_access(&mut self, access: FileAccess) -> io::Result<()> {
+        self.core.dispatcher.set_file_access(access)
+    }
+
     /// Gives the runtime a name: its main task has it in reports, where it is `main` otherwise.
     pub fn set_name(&mut self, name: impl Into<Rc<str>>) {
         self.name = name.into();
@@ -222,6 +233,7 @@ impl Host<Entry> for Stepper<'_> {
             Entry::Timer(timer) => timer.fire(),
             Entry::Readable(source) => source.fire(Readiness::Readable),
             Entry::Writable(source) => source.fire(Readiness::Writable),
+            Entry::Errand(errand) => errand.fire(),
             Entry::Call(call) => call
                 .take()
                 .into_iter()

@@ -6,6 +6,7 @@ use std::ptr;
 use std::rc::Rc;
 
 use super::error::Error;
+use super::operation::Errand;
 use super::panic::Panic;
 use super::sleep::Timer;
 use super::source::Source;
@@ -261,6 +262,8 @@ pub(crate) enum Entry {
     Readable(Rc<Source>),
     /// A descriptor can be written.
     Writable(Rc<Source>),
+    /// A file has been read or written.
+    Errand(Rc<Errand>),
     /// Another thread wants this done.
     Call(Rc<Cell<Option<Callback>>>),
 }

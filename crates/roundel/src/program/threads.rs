@@ -79,6 +79,17 @@ where
     .await
 }
 
+/// Has another thread ask the operating system for something that may take its time.
+pub(crate) async fn io_in_thread<T: Send + 'static>(
+    ask: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match to_thread(ask).await {
+        Ok(outcome) => outcome,
+        Err(Error::Io(error)) => Err(error),
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
+}
+
 type Work = Box<dyn FnOnce() + Send>;
 
 /// The threads of a runtime.

@@ -35,14 +35,14 @@ pub(crate) use signals::{SignalPipe, take_signal, watch_signal};
 pub(crate) use {
     epoll::{Events, Poller},
     eventfd::Notifier,
-    nowait::{read_now, write_now},
+    nowait::{fill_now, read_now, write_now},
     uring::Ring,
 };
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use {
     kqueue::{Events, Poller},
-    no_uring::{Ring, read_now, write_now},
+    no_uring::{Ring, fill_now, read_now, write_now},
     self_pipe::Notifier,
 };
 

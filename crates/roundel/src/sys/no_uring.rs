@@ -52,6 +52,14 @@ pub(crate) fn read_now(
     Ok(None)
 }
 
+pub(crate) fn fill_now(
+    _fd: RawFd,
+    _offset: Option<u64>,
+    _buffer: &mut [u8],
+) -> io::Result<Option<usize>> {
+    Ok(None)
+}
+
 pub(crate) fn write_now(
     _fd: RawFd,
     _offset: Option<u64>,

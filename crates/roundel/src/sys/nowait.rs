@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::slice;
 
 use super::transfer::{count, signed};
 
@@ -23,6 +24,22 @@ pub(crate) fn read_now(
     };
     // SAFETY: `part` is memory that the caller lends for writing.
     now(|| unsafe { libc::preadv2(fd, &raw const part, 1, place(offset), libc::RWF_NOWAIT) })
+}
+
+/// Reads into memory that has something in it already, otherwise as [`read_now`].
+///
+/// # Errors
+///
+/// As [`read_now`].
+pub(crate) fn fill_now(
+    fd: RawFd,
+    offset: Option<u64>,
+    buffer: &mut [u8],
+) -> io::Result<Option<usize>> {
+    let (data, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+    // SAFETY: it is the same memory, borrowed for as long, and the kernel takes no values away.
+    let buffer = unsafe { slice::from_raw_parts_mut(data, length) };
+    read_now(fd, offset, buffer)
 }
 
 /// Writes what can be written without waiting; `None` if that is nothing, or if the kernel can't
