@@ -36,6 +36,14 @@ fn main() {
     tasks(&table);
     waits(&table);
     echoes(&table);
+    row!(
+        table,
+        "page-cached file, 4 KiB",
+        5.0,
+        8_192,
+        programs::reads
+    );
+    programs::clean_up();
     queues::rows();
     memory::rows(&table);
 }

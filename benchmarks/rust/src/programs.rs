@@ -1,6 +1,9 @@
 //! The programs that every runtime runs. Each gets the runtime as a value, by which it is inferred.
 
+use std::fs;
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::runtimes::Runtime;
@@ -143,4 +146,32 @@ pub async fn echoes<R: Runtime, const CONNECTIONS: u32>(_: R, count: u32) {
     for task in servers {
         task.await;
     }
+}
+
+/// How much of a file is read at a time.
+const PAGE: usize = 4096;
+
+/// How many pages the file has that is read: the operating system has all of them in memory.
+const PAGES: u32 = 4096;
+
+static PAGED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let path = std::env::temp_dir().join("roundel-benchmark-pages");
+    fs::write(&path, vec![1; PAGE * PAGES as usize]).unwrap();
+    path
+});
+
+/// Reads a file from its start to its end, again and again; a page is an operation.
+pub async fn reads<R: Runtime>(_: R, count: u32) {
+    let mut buffer = vec![0; PAGE];
+    for _ in 0..count / PAGES {
+        let mut file = R::open(&PAGED).await;
+        for _ in 0..PAGES {
+            R::read_file(&mut file, &mut buffer).await;
+        }
+    }
+}
+
+/// Removes what was made.
+pub fn clean_up() {
+    fs::remove_file(std::env::temp_dir().join("roundel-benchmark-pages")).ok();
 }

@@ -1,6 +1,7 @@
 //! The runtimes, behind one trait, each with primitives of its own.
 
 use std::future::Future;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ pub trait Runtime: Default + 'static {
     type Event: Default + 'static;
     type Lock: Default + 'static;
     type Stream: 'static;
+    type File: 'static;
 
     fn run<F: Future + 'static>(program: F) -> F::Output;
     fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static;
@@ -45,6 +47,9 @@ pub trait Runtime: Default + 'static {
     fn write(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = ()>;
     fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = ()>;
 
+    fn open(path: &Path) -> impl Future<Output = Self::File>;
+    fn read_file(file: &mut Self::File, buffer: &mut [u8]) -> impl Future<Output = ()>;
+
     /// Adds one to the value under the lock and yields while holding it.
     fn add_one(lock: &Self::Lock) -> impl Future<Output = ()>;
 }
@@ -57,6 +62,16 @@ impl Runtime for Roundel {
     type Event = roundel::Event;
     type Lock = roundel::Lock<u64>;
     type Stream = roundel::net::TcpStream;
+    type File = roundel::fs::File;
+
+    async fn open(path: &Path) -> Self::File {
+        roundel::fs::File::open(path).await.unwrap()
+    }
+
+    async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+        use smol::io::AsyncReadExt;
+        file.read_exact(buffer).await.unwrap();
+    }
 
     async fn connection() -> (Self::Stream, Self::Stream) {
         let listener = roundel::net::TcpListener::bind("127.0.0.1:0")
@@ -148,6 +163,16 @@ macro_rules! tokio_primitives {
         type Event = tokio::sync::Notify;
         type Lock = tokio::sync::Mutex<u64>;
         type Stream = tokio::net::TcpStream;
+        type File = tokio::fs::File;
+
+        async fn open(path: &Path) -> Self::File {
+            tokio::fs::File::open(path).await.unwrap()
+        }
+
+        async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+            use tokio::io::AsyncReadExt;
+            file.read_exact(buffer).await.unwrap();
+        }
 
         async fn connection() -> (Self::Stream, Self::Stream) {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -311,6 +336,16 @@ impl Runtime for Smol {
     type Event = SmolEvent;
     type Lock = smol::lock::Mutex<u64>;
     type Stream = smol::net::TcpStream;
+    type File = smol::fs::File;
+
+    async fn open(path: &Path) -> Self::File {
+        smol::fs::File::open(path).await.unwrap()
+    }
+
+    async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+        use smol::io::AsyncReadExt;
+        file.read_exact(buffer).await.unwrap();
+    }
 
     async fn connection() -> (Self::Stream, Self::Stream) {
         let listener = smol::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
