@@ -40,6 +40,35 @@ impl<K: Ord, V> Heap<K, V> {
         Some(first)
     }
 
+    /// Returns how many there are of those that come first, up to a key.
+    ///
+    /// They are the top of the heap, so that no others but their children are looked at.
+    pub(super) fn count_up_to(&self, last: &K) -> usize {
+        let mut count = 0;
+        let mut places = vec![0];
+        while let Some(place) = places.pop() {
+            if self.nodes.get(place).is_some_and(|(key, _)| key <= last) {
+                count += 1;
+                let first = CHILDREN * place + 1;
+                places.extend(first..first + CHILDREN);
+            }
+        }
+        count
+    }
+
+    /// Removes those that come first, up to a key, and returns them in order.
+    ///
+    /// This looks at all there are, and then costs less than to remove one after the other: sorting
+    /// goes through memory in a row.
+    pub(super) fn split_up_to(&mut self, last: &K) -> Vec<(K, V)> {
+        let nodes = std::mem::take(&mut self.nodes);
+        let (mut first, rest): (Vec<_>, Vec<_>) =
+            nodes.into_iter().partition(|(key, _)| key <= last);
+        first.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        *self = Self::from(rest);
+        first
+    }
+
     /// Returns all, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
         self.nodes.iter()
@@ -126,6 +155,18 @@ mod tests {
                 heap.push(key, key);
             }
             prop_assert_eq!(drain(heap), sorted(&keys));
+        }
+
+        #[test]
+        fn those_up_to_a_key_are_counted_and_split_off(keys: HashSet<u32>, last: u32) {
+            let nodes: Vec<(u32, u32)> = keys.iter().map(|&key| (key, key)).collect();
+            let mut heap = Heap::from(nodes);
+            let (first, rest): (Vec<u32>, _) = sorted(&keys).into_iter().partition(|&key| key <= last);
+            prop_assert_eq!(heap.count_up_to(&last), first.len());
+            let split: Vec<u32> = heap.split_up_to(&last).into_iter().map(|(key, _)| key).collect();
+            prop_assert_eq!(split, first);
+            let rest: Vec<u32> = rest;
+            prop_assert_eq!(drain(heap), rest);
         }
 
         #[test]

@@ -12,6 +12,9 @@ use super::job::Job;
 /// Below so many cancelled timers it isn't worth the trouble to look for them.
 const TOLERATED: usize = 100;
 
+/// So many timers are taken off one after the other before it is asked how many more are due.
+const ONE_BY_ONE: usize = 64;
+
 /// When a timer is due, and how many were set before it, which decides between equal deadlines.
 type Key = (u64, u64);
 
@@ -79,17 +82,37 @@ impl<J: Job> Timers<J> {
         }
     }
 
-    /// Removes and returns the next job whose time has come.
-    pub(super) fn pop_due(&self, now: u64) -> Option<J> {
+    /// Hands `ready`, in order, the jobs whose time has come. It must not call the timers.
+    pub(super) fn collect_due(&self, now: u64, mut ready: impl FnMut(J)) {
         let mut heap = self.heap.borrow_mut();
-        if heap.peek()?.0.0 > now {
-            return None;
+        for _ in 0..ONE_BY_ONE {
+            if heap.peek().is_none_or(|((deadline, _), _)| *deadline > now) {
+                return;
+            }
+            if let Some((_, job)) = heap.pop() {
+                self.hand_over(job, &mut ready);
+            }
         }
-        let (_, job) = heap.pop()?;
+        let last = (now, u64::MAX);
+        let due = heap.count_up_to(&last);
+        if due >= heap.len() / 8 {
+            let jobs = heap.split_up_to(&last);
+            return jobs
+                .into_iter()
+                .for_each(|(_, job)| self.hand_over(job, &mut ready));
+        }
+        for _ in 0..due {
+            if let Some((_, job)) = heap.pop() {
+                self.hand_over(job, &mut ready);
+            }
+        }
+    }
+
+    fn hand_over(&self, job: J, ready: &mut impl FnMut(J)) {
         if job.is_cancelled() {
             self.forget_cancelled();
         }
-        Some(job)
+        ready(job);
     }
 
     fn forget_cancelled(&self) {

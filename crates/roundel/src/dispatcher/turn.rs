@@ -223,9 +223,7 @@ impl<J: Job> Dispatcher<J> {
             }
         }
         let now = self.clock.now();
-        while let Some(job) = self.timers.pop_due(now) {
-            self.ready.push(job);
-        }
+        self.timers.collect_due(now, |job| self.ready.push(job));
     }
 
     /// Runs what is ready at this moment.

@@ -35,6 +35,7 @@ use super::task::TaskWaker;
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep {
         until: Until::After(duration),
+        set: None,
     }
 }
 
@@ -61,6 +62,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep {
         until: Until::At(deadline),
+        set: None,
     }
 }
 
@@ -68,27 +70,32 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     until: Until,
+    /// Apart from the rest, so that to drop a sleep which nobody has polled is to look at one word.
+    set: Option<Set>,
 }
 
+#[derive(Clone, Copy, Debug)]
 enum Until {
-    /// The timer has yet to be set.
     After(Duration),
     At(Instant),
-    Set {
-        timer: Rc<Timer>,
-        core: Rc<Core>,
-    },
-    /// It has been set and has fired, or it has been given up.
+    /// The time has come.
     Over,
+}
+
+/// A timer that has been set.
+struct Set {
+    timer: Rc<Timer>,
+    core: Rc<Core>,
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Until::Set { timer, .. } = &self.until {
+        if let Some(Set { timer, .. }) = &self.set {
             if timer.has_fired() {
                 self.until = Until::Over;
+                self.set = None;
                 return Poll::Ready(());
             }
             timer.rearm(TaskWaker::of(cx));
@@ -99,22 +106,20 @@ impl Future for Sleep {
         let deadline = match self.until {
             Until::After(duration) => Instant::from_nanoseconds(core.dispatcher.now()) + duration,
             Until::At(deadline) => deadline,
-            Until::Set { .. } | Until::Over => return Poll::Ready(()),
+            Until::Over => return Poll::Ready(()),
         };
         let timer = Rc::new(Timer::new(TaskWaker::of(cx)));
         core.dispatcher
             .push_at(deadline.as_nanoseconds(), Entry::Timer(Rc::clone(&timer)));
-        self.until = Until::Set { timer, core };
+        self.set = Some(Set { timer, core });
         Poll::Pending
     }
 }
 
-impl Drop for Sleep {
+impl Drop for Set {
     fn drop(&mut self) {
-        if let Until::Set { timer, core } = &self.until
-            && timer.cancel()
-        {
-            core.dispatcher.timer_cancelled();
+        if self.timer.cancel() {
+            self.core.dispatcher.timer_cancelled();
         }
     }
 }
@@ -122,11 +127,11 @@ impl Drop for Sleep {
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut form = f.debug_struct("Sleep");
-        match &self.until {
-            Until::After(duration) => form.field("duration", duration),
-            Until::At(deadline) => form.field("deadline", deadline),
-            Until::Set { timer, .. } => form.field("over", &timer.has_fired()),
-            Until::Over => form.field("over", &true),
+        match (&self.set, &self.until) {
+            (Some(set), _) => form.field("over", &set.timer.has_fired()),
+            (None, Until::After(duration)) => form.field("duration", duration),
+            (None, Until::At(deadline)) => form.field("deadline", deadline),
+            (None, Until::Over) => form.field("over", &true),
         };
         form.finish()
     }
