@@ -418,9 +418,13 @@ def test_futures_of_another_loop_are_refused(api, run_own):
         for arguments in ((own, foreign), (foreign, own)):
             with pytest.raises(ValueError, match="belongs to a different loop"):
                 api.gather(*arguments)
-        gathering = api.gather(foreign)
-        with pytest.raises(RuntimeError, match="attached to a different loop"):
-            await gathering
+        if sys.version_info >= (3, 14):  # which asks for the running loop's alone
+            with pytest.raises(ValueError, match="belongs to a different loop"):
+                api.gather(foreign)
+        else:
+            gathering = api.gather(foreign)
+            with pytest.raises(RuntimeError, match="attached to a different loop"):
+                await gathering
 
     run_own(main())
     elsewhere.close()

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::ensure_future;
 use crate::callback::{Action, Callback};
+use crate::event_loop::EventLoop;
 use crate::future::{Future, cancel_args, cancelled_error, loop_or_current};
 use crate::future_ref::{self, FutureRef};
 use crate::hot::{
@@ -67,7 +68,7 @@ impl GatheringFuture {
         let by_argument = Object::new_dict()?;
         let callback = Callback::on(&CHILD_DONE, this);
         let context = copy_context()?;
-        let mut event_loop = None;
+        let mut event_loop = Self::loop_to_start_with()?;
         let mut done = Vec::new();
         for argument in awaitables {
             if let Some(child) = by_argument.dict_get(argument)? {
@@ -96,6 +97,18 @@ impl GatheringFuture {
         this.count.set(by_argument.dict_len());
         done.iter()
             .try_for_each(|child| Self::child_done(this, child))
+    }
+
+    /// The loop that all children have to belong to, if it is not that of the first.
+    fn loop_to_start_with() -> Result<Option<LoopRef>> {
+        if !cfg!(Py_3_14) {
+            return Ok(None);
+        }
+        if let Some(running) = EventLoop::running() {
+            return Ok(Some(LoopRef::of(running.as_any())));
+        }
+        let running = names().events.call_method(&names()._get_running_loop, [])?;
+        Ok(running.not_none().map(LoopRef::of))
     }
 
     /// A child has ended.
