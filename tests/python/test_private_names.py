@@ -102,12 +102,12 @@ def test_asyncios_modules_have(module, name):
 
 def test_asyncio_has_its_tasks_in_a_weak_set():
     if sys.version_info < (3, 12):
-        assert type(asyncio.tasks._all_tasks) is weakref.WeakSet
+        assert isinstance(asyncio.tasks._all_tasks, weakref.WeakSet)
     elif sys.version_info < (3, 14):
-        assert type(asyncio.tasks._scheduled_tasks) is weakref.WeakSet
+        assert isinstance(asyncio.tasks._scheduled_tasks, weakref.WeakSet)
     else:
         parts = gc.get_referents(sys.modules["_asyncio"])
-        assert [type(part) for part in parts].count(weakref.WeakSet) == 1
+        assert [isinstance(part, weakref.WeakSet) for part in parts].count(True) == 1
 
 
 def test_asyncios_futures_and_tasks_tell_what_they_are():
