@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 import struct
+import sys
 import weakref
 
 import pytest
@@ -242,9 +243,11 @@ async def test_what_can_be_written():
         transport.write(data)
     transport.writelines([b"f", bytearray(b"g"), memoryview(b"h")])
     transport.writelines([])
+    named = sys.version_info >= (3, 14)
+    kinds = "bytes, bytearray, or memoryview" if named else "bytes-like"
     for wrong in ["text", 1, None, [b"x"]]:
         name = type(wrong).__name__
-        text = f"^data argument must be a bytes-like object, not '{name}'$"
+        text = f"^data argument must be a {kinds} object, not '{name}'$"
         with pytest.raises(TypeError, match=text):
             transport.write(wrong)
     assert theirs.recv(100) == b"abcd.e.fgh"

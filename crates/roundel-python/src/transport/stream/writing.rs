@@ -52,7 +52,12 @@ impl StreamTransport {
     fn write_buffer(this: &Obj<Self>, data: &Object) -> Result<()> {
         if !data.is_bytearray_or_memoryview() {
             let name = data.type_name()?;
-            let text = format!("data argument must be a bytes-like object, not '{name}'");
+            let kinds = if cfg!(Py_3_14) {
+                "bytes, bytearray, or memoryview"
+            } else {
+                "bytes-like"
+            };
+            let text = format!("data argument must be a {kinds} object, not '{name}'");
             return Err(Raised::new(&exceptions::type_error(), text));
         }
         let buffer = match Buffer::of(data) {
