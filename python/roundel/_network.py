@@ -97,6 +97,8 @@ class TransportMethods(_AsyncioLoop):
         self, sock: socket.socket, *arguments: object, **options: object
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         fd = sock.fileno()
+        if type(fd) is not int:  # a mock's
+            return await super()._create_connection_transport(sock, *arguments, **options)
         before = self._transport_of(fd)
         try:
             return await super()._create_connection_transport(sock, *arguments, **options)
