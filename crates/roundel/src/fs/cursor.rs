@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 
-use rustix::fs::OFlags;
+use crate::sys;
 
 /// The place where the next read or write begins.
 ///
@@ -19,10 +19,9 @@ impl Cursor {
     /// Asks the operating system what kind of file this is, and where it stands.
     pub(super) fn of(mut file: &File) -> io::Result<Self> {
         let has_places = file.metadata()?.is_file();
-        let flags = rustix::fs::fcntl_getfl(file)?;
         Ok(Self {
             position: has_places.then(|| file.stream_position()).transpose()?,
-            appends: flags.contains(OFlags::APPEND),
+            appends: sys::is_appended_to(file)?,
         })
     }
 

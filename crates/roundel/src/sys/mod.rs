@@ -48,6 +48,7 @@ pub(crate) use {
 
 pub(crate) use fork::Generation;
 pub use transfer::Transfer;
+pub(crate) use transfer::is_appended_to;
 
 use std::os::fd::RawFd;
 

@@ -1,7 +1,7 @@
 //! Reading and writing files, which may take its time.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, RawFd};
 
 /// What is to be done to a file. It owns the memory that the kernel works on meanwhile.
 ///
@@ -114,6 +114,11 @@ fn sync(fd: RawFd, data_only: bool) -> isize {
     }
     // SAFETY: as above.
     unsafe { libc::fsync(fd) as isize }
+}
+
+/// Returns whether what is written goes to the end of the file, wherever else it is told to go.
+pub(crate) fn is_appended_to(file: impl AsFd) -> io::Result<bool> {
+    Ok(rustix::fs::fcntl_getfl(file)?.contains(rustix::fs::OFlags::APPEND))
 }
 
 /// Offsets beyond what the kernel can count become the last that it can.
