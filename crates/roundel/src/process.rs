@@ -225,3 +225,63 @@ impl End {
         }
     }
 }
+
+/// Where there is no descriptor that tells of an end, as on older kernels and other systems.
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Pid, test_kill_process};
+
+    use super::*;
+    use crate::program::{run, timeout};
+
+    /// A shell that nothing tells the end of.
+    fn undescribed(script: &str) -> Child {
+        let mut command = Command::new("sh");
+        let mut child = spawn(command.args(["-c", script])).expect("a shell");
+        child.end.as_mut().expect("not dropped").descriptor = None;
+        child
+    }
+
+    #[test]
+    fn an_end_is_looked_for_again_and_again() {
+        run(async {
+            let mut child = undescribed("sleep 0.03; exit 7");
+            assert!(child.try_wait().is_ok_and(|status| status.is_none()));
+            let patience = Duration::from_secs(20);
+            let status = timeout(patience, child.wait()).await;
+            let status = status.expect("it ends").expect("it is ours");
+            assert_eq!(status.code(), Some(7));
+        });
+    }
+
+    #[test]
+    fn a_wait_that_is_dropped_loses_no_status() {
+        run(async {
+            let mut child = undescribed("exec sleep 60");
+            let outcome = timeout(Duration::from_millis(15), child.wait()).await;
+            assert!(outcome.is_err(), "it sleeps");
+            child.kill().expect("it is ours");
+            let status = timeout(Duration::from_secs(20), child.wait()).await;
+            let status = status.expect("it ends").expect("it is ours");
+            assert_eq!(status.code(), None, "a signal has ended it");
+        });
+    }
+
+    #[test]
+    fn a_child_that_is_dropped_is_taken_note_of() {
+        run(async {
+            let child = undescribed("sleep 0.03");
+            let id = Pid::from_raw(child.id().cast_signed()).expect("not this process");
+            drop(child);
+            let gone = async {
+                // A zombie could still be sent signals.
+                while test_kill_process(id).is_ok() {
+                    sleep(PAUSE).await;
+                }
+            };
+            timeout(Duration::from_secs(20), gone)
+                .await
+                .expect("it is gone");
+        });
+    }
+}
