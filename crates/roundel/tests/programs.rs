@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Runs an example, which `cargo test` has built beside the tests.
+/// Runs an example, which `cargo test`, `cargo nextest run` or `cargo build --examples` has built beside the tests.
 fn run(example: &str, arguments: &[&str]) -> Output {
     let mut path: PathBuf = std::env::current_exe().expect("a program in a file");
     path.pop();
@@ -14,7 +14,7 @@ fn run(example: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .arg("--virtual-time")
         .output();
-    output.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    output.unwrap_or_else(|error| panic!("{}, of cargo build --examples: {error}", path.display()))
 }
 
 /// Checks what an example prints, first come, first served and under many seeds.
