@@ -147,6 +147,7 @@ def test_a_cancelled_caller_cancels_what_it_waits_for(api, run_own, timeout):
             await caller
         if timeout == 0:  # it cancels by itself, and the caller can be cancelled all the same
             assert now() == 1
+            assert not inner._callbacks
             await api.wait([inner])
         assert log == ["cleaned up"]
         assert inner.cancelled()
