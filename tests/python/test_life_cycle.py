@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 import threading
+from collections import Counter
 
 import pytest
 
@@ -37,6 +38,92 @@ def test_a_subclass_may_override_and_add(debug):
     loop.run_forever()
     assert loop.calls == [loop.stop]
     loop.note = 1
+    loop.close()
+
+
+def calls_of_replaced_methods(api, debug):
+    """Counts calls of methods replaced on the instance, while all sorts of things wait."""
+    calls = Counter()
+    loop = api.new_event_loop()
+    loop.set_debug(debug)
+
+    def replace(name):
+        original = getattr(loop, name)
+
+        def replaced(*arguments, **options):
+            calls[name] += 1
+            return original(*arguments, **options)
+
+        setattr(loop, name, replaced)
+
+    for name in ("call_soon", "call_at", "call_later", "create_task"):
+        replace(name)
+
+    async def main():
+        await api.sleep(0.001)
+        await api.create_task(api.sleep(0))
+        future = loop.create_future()
+        loop.call_soon(future.set_result, 1)
+        await future
+        queue = api.Queue()
+        getting = api.create_task(queue.get())
+        await api.sleep(0)
+        queue.put_nowait(1)
+        await getting
+        await api.gather(api.sleep(0), api.sleep(0))
+        async with api.timeout(1):
+            await api.sleep(0)
+
+    loop.run_until_complete(main())
+    loop.close()
+    return calls
+
+
+def test_methods_replaced_on_the_instance_are_called_as_often_as_asyncios(debug):
+    calls = calls_of_replaced_methods(roundel, debug)
+    assert calls == calls_of_replaced_methods(asyncio, debug)
+    assert all(calls.values())
+
+
+def test_a_replaced_clock_is_asked_for_delays(api, debug):
+    class Loop(api.SelectorEventLoop if api is asyncio else api.EventLoop):
+        def time(self):
+            return super().time() + 1_000
+
+    loop = Loop()
+    loop.set_debug(debug)
+    before = loop.time()
+    timer = loop.call_later(5, print)
+    assert before + 5 <= timer.when() <= loop.time() + 5
+    timer.cancel()
+    with pytest.raises(TypeError, match="delay must not be None"):
+        loop.call_later(None, print)
+    loop.close()
+
+
+def test_what_was_set_can_be_asked_for(api, debug):
+    loop = api.new_event_loop()
+    assert loop.get_exception_handler() is None
+    assert loop.get_task_factory() is None
+
+    def handler(loop, context):
+        """Is never called."""
+
+    def factory(loop, coroutine):
+        """Is never called."""
+
+    loop.set_exception_handler(handler)
+    loop.set_task_factory(factory)
+    loop.set_debug(debug)
+    loop.slow_callback_duration = 0.5
+    assert loop.get_exception_handler() is handler
+    assert loop.get_task_factory() is factory
+    assert loop.get_debug() is debug
+    assert loop.slow_callback_duration == 0.5
+    loop.set_exception_handler(None)
+    loop.set_task_factory(None)
+    assert loop.get_exception_handler() is None
+    assert loop.get_task_factory() is None
     loop.close()
 
 

@@ -4,7 +4,7 @@ use super::{EventLoop, nanoseconds};
 use crate::handle::{Handle, TimerHandle};
 use crate::hot::{
     Args, Class, Float, IntoObject, Obj, Object, Raised, Remote, Result, Signature, Str,
-    exceptions, thread_ident,
+    exceptions, none, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -68,7 +68,7 @@ impl EventLoop {
         Ok(())
     }
 
-    fn call_later(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {
+    fn call_later(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
         static SIGNATURE: Signature<3> = Signature::method(
             "BaseEventLoop.call_later",
             [c"delay", c"callback", c"context"],
@@ -77,6 +77,9 @@ impl EventLoop {
         .positional(2)
         .variadic();
         let given = CallbackArgs::timed(&SIGNATURE, args)?;
+        if !this.is_pristine() {
+            return Self::call_later_by_methods(this, &given);
+        }
         let now = this.time()?;
         let when = match given.seconds("delay must not be None") {
             Ok(delay) => now + delay,
@@ -89,7 +92,23 @@ impl EventLoop {
                 None => return Err(raised),
             },
         };
-        this.add_timer(this, when, &given)
+        this.add_timer(this, when, &given).map(Obj::into_any)
+    }
+
+    /// Asks `time()` and `call_at()`, which somebody may have replaced, as asyncio does.
+    #[cold]
+    fn call_later_by_methods(this: &Obj<Self>, given: &CallbackArgs<'_>) -> Result<Object> {
+        let Some(delay) = given.time.and_then(Object::not_none) else {
+            return Err(Raised::new(
+                &exceptions::type_error(),
+                "delay must not be None",
+            ));
+        };
+        let when = this.as_any().call_method(&names().time, [])?.add(delay)?;
+        let mut all = vec![this.as_any().clone(), when, given.callback.clone()];
+        all.extend_from_slice(given.arguments);
+        all.push(given.context.cloned().unwrap_or_else(none));
+        Object::call_method_keywords(&names().call_at, &all, &names().kw_context)
     }
 
     fn call_at(this: &Obj<Self>, args: &Args<'_>) -> Result<Obj<TimerHandle>> {
