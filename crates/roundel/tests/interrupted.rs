@@ -7,7 +7,8 @@ mod support;
 #[path = "support/interrupted.rs"]
 mod interrupted;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -276,6 +277,67 @@ fn no_room_is_lost_with_an_inlet() {
             for task in tasks {
                 drop(task.await);
             }
+        },
+    );
+}
+
+#[test]
+fn a_value_is_not_lost_with_who_borrows_the_receiver() {
+    struct Way {
+        sender: Cell<Option<oneshot::Sender<u32>>>,
+        receiver: RefCell<oneshot::Receiver<u32>>,
+        received: Cell<Option<u32>>,
+    }
+    interrupt(
+        || {
+            let (sender, receiver) = oneshot::channel();
+            Way {
+                sender: Cell::new(Some(sender)),
+                receiver: RefCell::new(receiver),
+                received: Cell::new(None),
+            }
+        },
+        |way| {
+            let (sending, receiving) = (Rc::clone(way), Rc::clone(way));
+            let receive: Work = Box::pin(async move {
+                let receiver = &receiving.receiver;
+                let value = poll_fn(|cx| Pin::new(&mut *receiver.borrow_mut()).poll(cx)).await;
+                receiving.received.set(value.ok());
+            });
+            let send: Work = Box::pin(async move {
+                yield_now().await;
+                yield_now().await;
+                let sender = sending.sender.take().expect("nobody else takes it");
+                sender.send(7).expect("a receiver");
+            });
+            vec![receive, send]
+        },
+        |way, _tasks| async move {
+            let left = way.receiver.borrow_mut().try_get();
+            assert_eq!(left.ok().xor(way.received.get()), Some(7));
+        },
+    );
+}
+
+#[test]
+fn who_receives_hears_of_a_sender_that_is_dropped() {
+    interrupt(
+        || Cell::new(None),
+        |received| {
+            let (sender, receiver) = oneshot::channel();
+            let received = Rc::clone(received);
+            let send: Work = Box::pin(async move {
+                for _ in 0..4 {
+                    yield_now().await;
+                }
+                sender.send(7).expect("a receiver");
+            });
+            let receive: Work = Box::pin(async move { received.set(Some(receiver.await)) });
+            vec![send, receive]
+        },
+        |received, _tasks| async move {
+            let outcome = received.take().expect("one or the other");
+            assert!(matches!(outcome, Ok(7) | Err(Error::Closed)));
         },
     );
 }

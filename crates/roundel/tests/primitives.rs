@@ -14,8 +14,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use roundel::{
-    Condition, Error, JoinHandle, LifoQueue, Lock, PriorityQueue, Queue, Semaphore, now, sleep,
-    spawn, watch,
+    Condition, Error, JoinHandle, LifoQueue, Lock, PriorityQueue, Queue, Semaphore, ThreadQueue,
+    now, sleep, spawn, watch,
 };
 use support::simulate;
 
@@ -236,6 +236,11 @@ proptest! {
     #[test]
     fn a_priority_queue_does_as_its_model(limit in 1..4_usize, acts in acts()) {
         compare!(PriorityQueue::<u8>::bounded, Kind::Priority, limit, acts);
+    }
+
+    #[test]
+    fn a_thread_queue_does_as_its_model(limit in 1..4_usize, acts in acts()) {
+        compare!(ThreadQueue::<u8>::bounded, Kind::Fifo, limit, acts);
     }
 
     #[test]

@@ -40,6 +40,37 @@ fn timers_with_the_same_deadline_fire_in_the_order_in_which_they_were_set() {
 }
 
 #[test]
+fn hundreds_that_are_due_at_once_fire_in_their_order_beside_many_or_few_others() {
+    for others in [0, 10_000] {
+        let desk = Desk::simulated();
+        // All of them are due when they are set.
+        set(&desk, 100);
+        desk.turn(true);
+        assert_eq!(desk.said(), "100@100");
+        let deadlines: Vec<u64> = (0..500).map(|number| number * 7919 % 100).collect();
+        let calls = deadlines.iter().map(|&deadline| set(&desk, deadline));
+        let calls: Vec<Call> = calls.collect();
+        for number in 0..others {
+            set(&desk, 1_000 + number);
+        }
+        for call in calls.iter().step_by(5) {
+            call.cancel();
+            desk.dispatcher.timer_cancelled();
+        }
+        let mut expected: Vec<(u64, usize)> = deadlines.into_iter().zip(0..).collect();
+        expected.retain(|(_, number)| number % 5 != 0);
+        expected.sort_unstable();
+        let expected = expected
+            .iter()
+            .map(|(deadline, _)| format!("{deadline}@100"));
+        let expected: Vec<String> = expected.collect();
+        desk.turn(true);
+        assert_eq!(desk.said(), expected.join(" "));
+        assert_eq!(desk.dispatcher.timer_count() as u64, others);
+    }
+}
+
+#[test]
 fn the_virtual_clock_stands_still_while_something_is_ready() {
     let desk = Desk::simulated();
     set(&desk, 10);
