@@ -327,7 +327,7 @@ proptest! {
                                     assert!(!is_there && sender.is_none());
                                 }
                                 Poll::Pending => assert!(is_awaited),
-                                other => panic!("{other:?}"),
+                                other @ Poll::Ready(_) => panic!("{other:?}"),
                             }
                         }
                     }
