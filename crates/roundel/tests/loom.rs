@@ -16,12 +16,45 @@ mod inbox;
 #[path = "../src/program"]
 mod program {
     pub(crate) mod error {
-        /// What the crate's error is to a promise.
+        /// What the crate's error is to a promise and to a queue.
         #[derive(Debug, PartialEq, Eq)]
         pub(crate) enum Error {
             Closed,
+            QueueEmpty,
+            QueueFull,
+            QueueShutDown,
         }
     }
+
+    pub(crate) mod deadlock {
+        /// Nobody wants to know.
+        pub(crate) fn note(_describe: impl FnOnce() -> String) {}
+    }
+
+    pub(crate) mod external {
+        /// There is no clock that could jump.
+        pub(crate) struct ExternalWork;
+
+        pub(crate) fn external_work() -> ExternalWork {
+            ExternalWork
+        }
+    }
+
+    pub(crate) mod queue {
+        /// As the crate's.
+        #[derive(Debug)]
+        pub(crate) struct Refused<T> {
+            pub(crate) item: T,
+            pub(crate) error: super::error::Error,
+        }
+    }
+
+    #[allow(
+        dead_code,
+        unreachable_pub,
+        reason = "written for the crate, of which this is a part"
+    )]
+    pub(crate) mod thread_queue;
 
     #[allow(dead_code, reason = "written for the crate, of which this is a part")]
     pub(crate) mod promise;
@@ -65,12 +98,14 @@ mod sys {
     }
 }
 
+use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
 use inbox::Inbox;
 use loom::thread;
 use program::error::Error;
 use program::promise::promise;
+use program::thread_queue::ThreadQueue;
 use sync::Arc;
 use sys::Notifier;
 
@@ -195,5 +230,91 @@ fn a_promise_that_is_dropped_is_told_to_who_waits() {
         let keeper = thread::spawn(move || drop(promise));
         assert_eq!(promised.wait(), Err(Error::Closed));
         keeper.join().unwrap();
+    });
+}
+
+/// Polls a future to its end, and whenever it is pending waits to be woken, as a runtime does.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let (inbox, notifier) = office();
+    let waker = Waker::from(std::sync::Arc::new(Sender(inbox.clone())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        receive(&inbox, &notifier, 1);
+    }
+}
+
+/// A waker that sends a letter, as the one of a task does that has gone to another thread.
+struct Sender(Arc<Inbox<u32>>);
+
+impl Wake for Sender {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.push(1).ok();
+    }
+}
+
+#[test]
+fn a_task_gets_what_a_thread_puts() {
+    loom::model(|| {
+        let queue = ThreadQueue::bounded(1);
+        let end = queue.thread_end();
+        let thread = thread::spawn(move || end.put(1).unwrap());
+        assert_eq!(block_on(queue.get()), Ok(1));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_thread_gets_what_a_task_puts() {
+    loom::model(|| {
+        let queue = ThreadQueue::bounded(1);
+        let end = queue.thread_end();
+        let thread = thread::spawn(move || [end.get(), end.get()]);
+        block_on(async {
+            queue.put(1).await.unwrap();
+            queue.put(2).await.unwrap();
+        });
+        assert_eq!(thread.join().unwrap(), [Ok(1), Ok(2)]);
+    });
+}
+
+#[test]
+fn whoever_waits_hears_that_a_queue_is_shut_down() {
+    loom::model(|| {
+        let queue = ThreadQueue::<u32>::bounded(1);
+        let end = queue.thread_end();
+        let thread = thread::spawn(move || end.shutdown());
+        assert_eq!(block_on(queue.get()), Err(Error::QueueShutDown));
+        thread.join().unwrap();
+    });
+    loom::model(|| {
+        let queue = ThreadQueue::<u32>::bounded(1);
+        let end = queue.thread_end();
+        let thread = thread::spawn(move || end.get());
+        queue.shutdown();
+        assert_eq!(thread.join().unwrap(), Err(Error::QueueShutDown));
+    });
+}
+
+#[test]
+fn an_item_is_not_lost_with_who_gives_up_waiting() {
+    loom::model(|| {
+        let queue = ThreadQueue::bounded(1);
+        let end = queue.thread_end();
+        let thread = thread::spawn(move || end.put(1).unwrap());
+        {
+            let counter = std::sync::Arc::<Counter>::default();
+            let waker = Waker::from(counter);
+            let mut impatient = pin!(queue.get());
+            let poll = impatient.as_mut().poll(&mut Context::from_waker(&waker));
+            if let Poll::Ready(item) = poll {
+                assert_eq!(item, Ok(1));
+                return thread.join().unwrap();
+            }
+        }
+        assert_eq!(block_on(queue.get()), Ok(1));
+        thread.join().unwrap();
     });
 }

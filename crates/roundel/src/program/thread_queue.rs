@@ -1,16 +1,16 @@
-//! A queue between tasks of a runtime and ordinary threads.
+//! A queue between tasks of a runtime and ordinary threads. Checked by loom in `tests/loom.rs`.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::deadlock::note;
 use super::error::Error;
 use super::external::{ExternalWork, external_work};
 use super::queue::Refused;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A queue whose items tasks await, while threads block for them: first in, first out.
 ///
@@ -326,8 +326,10 @@ impl<T> Shared<T> {
 
     /// Blocks this thread as long as there is what keeps it from going on.
     fn block(&self, changed: &Condvar, mut is_kept: impl FnMut(&State<T>) -> bool) {
-        let waited = changed.wait_while(self.lock(), |state| !state.is_shut_down && is_kept(state));
-        drop(waited);
+        let mut state = self.lock();
+        while !state.is_shut_down && is_kept(&state) {
+            state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn wake_all(&self, mut state: MutexGuard<'_, State<T>>) {
