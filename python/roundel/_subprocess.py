@@ -111,7 +111,8 @@ class SubprocessMethods(_AsyncioLoop):
         self._remove_reader(pidfd)
         self._pidfds.remove(pidfd)
         os.close(pidfd)
-        self.call_soon(transport._process_exited, _returncode(child))
+        # At once: until the transport knows, it signals a number that may be another's by now.
+        transport._process_exited(_returncode(child))
 
     def close(self) -> None:
         """Closes the loop; children that still run are watched no longer."""

@@ -134,6 +134,35 @@ def test_a_signal_for_a_child_that_has_ended_does_not_lose_its_status():
     roundel.run(main())
 
 
+def test_a_signal_never_goes_to_a_number_that_was_collected(monkeypatch):
+    """The number may be another process's by then, and asyncio's transports signal by number."""
+    collected, misdirected = set(), []
+    real_waitpid, real_kill = os.waitpid, os.kill
+
+    def waitpid(number, options):
+        result = real_waitpid(number, options)
+        collected.add(result[0])
+        return result
+
+    def kill(number, sent):
+        if number in collected:
+            misdirected.append(number)
+        else:
+            real_kill(number, sent)
+
+    async def main():
+        process = await asyncio.create_subprocess_exec("sleep", "60")
+        while process.returncode is None:
+            process.kill()
+            await asyncio.sleep(0)
+        assert await process.wait() == -signal.SIGKILL
+
+    monkeypatch.setattr(os, "waitpid", waitpid)
+    monkeypatch.setattr(os, "kill", kill)
+    roundel.run(main())
+    assert not misdirected
+
+
 def test_a_status_that_nobody_can_tell_is_255(caplog):
     async def main():
         process = await asyncio.create_subprocess_exec("sh", "-c", "exit 7")
