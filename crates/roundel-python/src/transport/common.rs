@@ -84,7 +84,7 @@ pub(super) fn declare_limits<T: Transport>(class: &mut Class<T>) {
         );
 }
 
-/// What transports have that write.
+/// What forgets what waits to be sent.
 pub(super) fn declare_abort<T: Transport>(class: &mut Class<T>) {
     class.method0(
         c"abort",
