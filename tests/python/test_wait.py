@@ -349,3 +349,34 @@ def test_wait_begins_nothing_before_it_is_awaited(api, run_own):
             await waiting
 
     run_own(main())
+
+
+def asked_by(loop, main):
+    """Returns the delays that a method set on the loop was asked for while main() ran."""
+    delays = []
+    own = type(loop).call_later
+
+    def call_later(delay, callback, *args, context=None):
+        delays.append(delay)
+        return own(loop, delay, callback, *args, context=context)
+
+    loop.call_later = call_later
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    return delays
+
+
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, roundel.new_event_loop])
+@pytest.mark.parametrize("limited", ["wait", "as_completed"])
+def test_a_limit_asks_the_loops_own_call_later(api, make_loop, limited):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        if limited == "wait":
+            assert await api.wait([future], timeout=0) == (set(), {future})
+        else:
+            with pytest.raises(TimeoutError):
+                await next(api.as_completed([future], timeout=0))
+
+    assert asked_by(make_loop(), main) == [0]

@@ -87,8 +87,19 @@ impl LoopRef {
         }
     }
 
+    /// `loop.call_later(delay, callback)` in the current context; gives the handle.
+    pub(crate) fn call_later(&self, delay: &Object, callback: &Object) -> Result<Object> {
+        match self {
+            Self::Native(native) => {
+                let when = native.time()?.into_object()?.plus(delay)?;
+                self.call_at(Float::of(&when)?, callback)
+            }
+            Self::Foreign(foreign) => foreign.call_method(&names().call_later, [delay, callback]),
+        }
+    }
+
     /// `loop.call_at(when, callback)` in the current context; gives the handle.
-    pub(crate) fn call_at(&self, when: f64, callback: &Object) -> Result<Object> {
+    fn call_at(&self, when: f64, callback: &Object) -> Result<Object> {
         match self {
             Self::Native(native) => {
                 let timer = TimerHandle::create(native, when, callback, &[], None)?;

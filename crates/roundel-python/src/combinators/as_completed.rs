@@ -9,8 +9,8 @@ use crate::future::loop_or_current;
 use crate::future_ref::FutureRef;
 use crate::handle::cancel_handle;
 use crate::hot::{
-    Args, Class, Deque, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result, Sent,
-    Signature, Slot, Tuple, TypeCell, Visit, copy_context, exceptions, none,
+    Args, Class, Deque, HotType, Module, Obj, Object, Raised, Result, Sent, Signature, Slot, Tuple,
+    TypeCell, Visit, copy_context, exceptions, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -161,9 +161,8 @@ impl AsCompleted {
         if self.left.get() == 0 {
             return Ok(());
         }
-        let when = event_loop.time()?.into_object()?.plus(timeout)?;
         let timed_out = Callback::on(&TIMED_OUT, this);
-        let timer = event_loop.call_at(Float::of(&when)?, timed_out.as_any())?;
+        let timer = event_loop.call_later(timeout, timed_out.as_any())?;
         self.timer.set(Some(timer));
         Ok(())
     }

@@ -7,8 +7,8 @@ use crate::callback::{Action, Callback};
 use crate::future_ref::FutureRef;
 use crate::handle::cancel_handle;
 use crate::hot::{
-    Args, Class, Deque, Float, HotType, IntoObject, Module, Obj, Object, Raised, Result, Signature,
-    Slot, Str, Tuple, TypeCell, Visit, copy_context, exceptions, none,
+    Args, Class, Deque, HotType, IntoObject, Module, Obj, Object, Raised, Result, Signature, Slot,
+    Str, Tuple, TypeCell, Visit, copy_context, exceptions, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::waiter::{Operation, Poll, Waiter, attempt};
@@ -76,9 +76,8 @@ impl Waiting {
         let members = self.check(&futures)?;
         let event_loop = LoopRef::running()?;
         if let Some(timeout) = self.timeout.take().filter(|timeout| !timeout.is_none()) {
-            let when = event_loop.time()?.into_object()?.plus(&timeout)?;
             let timed_out = Callback::on(&TIMED_OUT, waiter);
-            let timer = event_loop.call_at(Float::of(&when)?, timed_out.as_any())?;
+            let timer = event_loop.call_later(&timeout, timed_out.as_any())?;
             self.timer.set(Some(timer));
         }
         self.left.set(members.len());
