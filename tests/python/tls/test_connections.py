@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import socket
 import ssl
+import threading
 from asyncio import sslproto
 
 import pytest
@@ -191,5 +193,72 @@ def test_a_slow_reader_pauses_the_writer(both):
             await client.arrived.wait()
             assert client.calls == ["made", "pause", "resume"]
             assert len(server.data) == sent
+
+    both(main)
+
+
+class Departing:
+    """A peer in a thread that says goodbye at once, and only then reads, slowly."""
+
+    def __init__(self):
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._listener.bind((HOST, 0))
+        self._listener.listen(1)
+        self.port = self._listener.getsockname()[1]
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._session = server_context().wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def serve(self, ready):
+        """Returns how many bytes came before the client's goodbye."""
+        with self._listener, self._listener.accept()[0] as self._socket:
+            self._do(self._session.do_handshake)
+            ready.wait()
+            with pytest.raises(ssl.SSLWantReadError):
+                self._session.unwrap()
+            self._flush()
+            count = 0
+            while chunk := self._do(self._read):
+                count += len(chunk)
+            return count
+
+    def _read(self):
+        try:
+            return self._session.read(16384)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def _flush(self):
+        self._socket.sendall(self._outgoing.read())
+
+    def _do(self, operation):
+        while True:
+            try:
+                result = operation()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self._socket.recv(65536)
+                assert data, "the connection ended without a goodbye"
+                self._incoming.write(data)
+            else:
+                self._flush()
+                return result
+
+
+def test_what_was_written_arrives_though_the_peer_has_said_goodbye(both):
+    async def main(_):
+        peer, ready = Departing(), threading.Event()
+        received = asyncio.create_task(asyncio.to_thread(peer.serve, ready))
+        reader, writer = await asyncio.open_connection(
+            HOST, peer.port, ssl=client_context(), server_hostname="localhost"
+        )
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        for _ in range(64):
+            writer.write(b"x" * 65536)
+        ready.set()
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        assert await received == 64 * 65536
 
     both(main)
