@@ -1,6 +1,7 @@
 """What tasks and loops of both worlds know of each other: current tasks, factories, types."""
 
 import asyncio
+import contextlib
 import sys
 
 import pytest
@@ -53,6 +54,49 @@ def test_a_task_is_the_current_one_while_it_runs_and_only_then(run, kind):
         assert seen == [(None, None)] * 5
 
     run(main())
+
+
+class Odd:
+    """A context of somebody's own."""
+
+    def __init__(self, seen):
+        self._seen = seen
+
+    def run(self, callback, *args):
+        self._seen.append(asyncio.current_task())
+        callback(*args)
+
+
+class OddLoop(roundel.EventLoop):
+    """A loop with a `call_soon` of its own."""
+
+    def __init__(self, seen):
+        super().__init__()
+        self._seen = seen
+
+    def call_soon(self, *args, **options):
+        self._seen.append(asyncio.current_task())
+        return super().call_soon(*args, **options)
+
+
+def test_no_task_is_the_current_one_for_whoever_hears_of_a_result(debug):
+    async def main():
+        loop, seen = asyncio.get_running_loop(), []
+        loop.set_exception_handler(lambda *_: seen.append(asyncio.current_task()))
+        first, second = loop.create_future(), loop.create_future()
+        first.add_done_callback(lambda _: seen.append(asyncio.current_task()))
+        loop.call_soon(first.set_result, "result")
+        loop.call_soon(first.set_result, "one too many")
+        loop.call_soon(second.set_result, "in a context of its own", context=Odd(seen))
+        with contextlib.closing(OddLoop(seen)) as other:
+            of_another_loop = other.create_future()
+            of_another_loop.add_done_callback(print)
+            loop.call_soon(of_another_loop.set_result, None)
+            await second
+        await first
+        assert seen == [None] * 4
+
+    roundel.run(main(), debug=debug)
 
 
 def test_the_kinds_take_turns_as_current_task(run):

@@ -141,7 +141,9 @@ impl EventLoop {
             return Ok(());
         }
         handle.came_due();
-        this.clear_current()?;
+        if !handle.only_resolves() {
+            this.clear_current()?;
+        }
         let run = Handle::run(handle);
         Handle::leave_loop(handle);
         run

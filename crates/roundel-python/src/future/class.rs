@@ -20,7 +20,7 @@ pub(super) fn declare_results(class: &mut Class<Future>) {
         .method1(
             c"set_result",
             c"set_result($self, result, /)\n--\n\nMark the future as done with a result.\n\nRaises:\n    InvalidStateError: it is done already.",
-            |this: &Obj<Future>, result: &Object| Future::set_result(this, result.clone()),
+            Future::resolve,
         )
         .method1(
             c"set_exception",

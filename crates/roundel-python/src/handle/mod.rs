@@ -6,6 +6,7 @@ use std::cell::Cell;
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
+use crate::future::Future;
 use crate::hot::{
     Args, Class, Entered, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Slot, Str,
     Tuple, TypeCell, Visit, exceptions, none, thread_ident,
@@ -238,6 +239,15 @@ impl Handle {
         this.own_context()
     }
 
+    /// Whether all it does is to give a future of one of our loops a result. That runs nobody's code, who could ask
+    /// which task is the current one, unless it fails.
+    #[inline]
+    pub(crate) fn only_resolves(&self) -> bool {
+        let callback = self.callback.get();
+        let future = callback.and_then(|callback| callback.receiver(Future::resolve));
+        future.is_some_and(|future| matches!(future.event_loop(), Ok(LoopRef::Native(_))))
+    }
+
     /// Calls the callback in its context.
     ///
     /// An exception goes to the loop's exception handler, but for `KeyboardInterrupt` and `SystemExit`.
@@ -327,6 +337,7 @@ impl Handle {
     fn call_by_run(&self, callback: &Object, context: &Object) -> Result<Object> {
         let arguments = self.arguments_tuple()?;
         let all = [std::slice::from_ref(callback), Tuple::items(&arguments)].concat();
+        self.clear_current()?;
         context.attr(&names().run)?.call_slice(&all)
     }
 
@@ -336,11 +347,19 @@ impl Handle {
             return Err(raised);
         }
         let exception = raised.fetch();
+        this.clear_current()?;
         let Some(event_loop) = this.event_loop.get() else {
             return Ok(());
         };
         let message = format!("Exception in callback {}", this.describe_callback()?);
         report(&event_loop, &message, &exception, Some(this))
+    }
+
+    /// Says that no task runs, to the loop, before somebody else's code does.
+    fn clear_current(&self) -> Result<()> {
+        let event_loop = self.event_loop.get();
+        let native = event_loop.as_ref().and_then(Object::downcast::<EventLoop>);
+        native.map_or(Ok(()), Obj::clear_current)
     }
 
     /// The callback and its arguments, for messages.

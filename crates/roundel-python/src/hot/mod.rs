@@ -15,6 +15,7 @@
 
 mod ancestor;
 mod args;
+mod bound;
 mod bytes;
 mod call;
 mod cell;
