@@ -98,7 +98,7 @@ test-debug: ## Run the Python tests on a debug build of CPython, where one is fo
 
 soak: .venvs/$$(PY)/.built ## Let many rude clients talk, and disturb many connections, for ten minutes in all
 	.venvs/$(PY)/bin/python -m tests.python.soak
-	.venvs/$(PY)/bin/python -m tests.python.descriptors.watched --connections 100000
+	.venvs/$(PY)/bin/python -m tests.python.descriptors.watched --disturbed 100000
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom

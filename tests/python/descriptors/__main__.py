@@ -29,6 +29,8 @@ async def live(site, ledger, ways):
     if life.fate in ("cancelled", "aborted"):
         for _ in range(life.turns):
             await asyncio.sleep(0)
+        if not task.done() and (life.fate == "cancelled" or client.transport):
+            ledger.disturbed(life.fate, client.phase)
         if life.fate == "cancelled":
             task.cancel()
         else:
@@ -102,8 +104,8 @@ async def cancelled_acceptor(ledger, stop):
         ledger.counts["acceptors"] += 1
 
 
-async def stress(ledger, connections, ways):
-    """Makes as many connections as told, some at a time, in one of the ways each."""
+async def stress(ledger, disturbed, ways):
+    """Makes connections, some at a time, in one of the ways each, until enough were disturbed."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def handle(_, context):
@@ -114,7 +116,7 @@ async def stress(ledger, connections, ways):
     loop.set_exception_handler(handle)
 
     async def work():
-        while ledger.counts["made"] < connections:
+        while ledger.moments.total() < disturbed:
             await live(site, ledger, ways)
 
     async with Site(ledger) as site:
@@ -133,7 +135,7 @@ def descriptors():
 def main():
     """Reads the command line, makes the connections and reports."""
     parser = argparse.ArgumentParser(prog="python -m tests.python.descriptors", description=__doc__)
-    parser.add_argument("--connections", type=int, default=2000)
+    parser.add_argument("--disturbed", type=int, default=1000, help="how many to disturb")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--loop", choices=("asyncio", "roundel", "installed"), default="roundel")
     parser.add_argument(
@@ -149,10 +151,11 @@ def main():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with asyncio.Runner(loop_factory=factory.get(arguments.loop)) as runner:
-            runner.run(stress(ledger, arguments.connections, ways))
+            runner.run(stress(ledger, arguments.disturbed, ways))
         gc.collect()
     report = {
         "counts": ledger.counts,
+        "disturbed": ledger.moments,
         "violations": ledger.violations,
         "warnings": [str(warning.message) for warning in caught],
         "leaked": sorted(descriptors() - before),

@@ -13,6 +13,11 @@ CONTEXT = client_context()
 NAME = "localhost"
 
 
+def narrow(sock):
+    """Has a long message wait to be sent."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+
+
 class Collector(asyncio.Protocol):
     """Collects what comes until it is enough, or the connection ends."""
 
@@ -41,12 +46,16 @@ class Collector(asyncio.Protocol):
 
 
 class Client:
-    """One connection's client; what is to be aborted is its transport, once there is one."""
+    """One connection's client; what is to be aborted is its transport, once there is one.
+
+    Its phase tells what it is doing.
+    """
 
     def __init__(self, site, life):
         self.site = site
         self.life = life
         self.transport = None
+        self.phase = "connecting"
 
     def abort(self):
         """Aborts the connection, if it is there."""
@@ -55,17 +64,23 @@ class Client:
 
     async def _exchange(self, reader, writer):
         self.transport = writer.transport
+        self.phase = "sending"
+        writer.transport.set_write_buffer_limits(0)
+        narrow(writer.get_extra_info("socket"))
         try:
             writer.write(self.life.message)
             await writer.drain()
+            self.phase = "receiving"
             return await reader.readexactly(len(self.life.message))
         finally:
+            self.phase = "closing"
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     async def _collect(self, transport, protocol):
         self.transport = transport
+        self.phase = "exchanging"
         try:
             transport.write(self.life.message)
             return await protocol.done
@@ -89,6 +104,7 @@ class Client:
         self.transport = transport = writer.transport
         try:
             await reader.readexactly(1)
+            self.phase = "handshaking"
             await writer.start_tls(CONTEXT, server_hostname=NAME)
             return await self._exchange(reader, writer)
         except AttributeError:  # what asyncio says if the connection ends meanwhile
@@ -112,6 +128,7 @@ class Client:
         )
 
     def _collector(self):
+        self.phase = "handshaking"  # a plain connection is made a turn later
         return Collector(len(self.life.message))
 
     async def over_a_socket(self):
@@ -136,10 +153,19 @@ class Client:
         return await self._collect(*made)
 
     async def by_hand(self):
+        return await self._exchange_by_hand(self.site.by_hand)
+
+    async def fickle(self):
+        """Connects where whoever accepts gives up again and again."""
+        return await self._exchange_by_hand(self.site.fickle)
+
+    async def _exchange_by_hand(self, port):
         loop = asyncio.get_running_loop()
         with socket.socket() as sock:
             sock.setblocking(False)
-            await loop.sock_connect(sock, (HOST, self.site.by_hand))
+            await loop.sock_connect(sock, (HOST, port))
+            self.phase = "exchanging"
+            narrow(sock)
             sending = loop.create_task(loop.sock_sendall(sock, self.life.message))
             try:
                 data = bytearray()
@@ -166,6 +192,7 @@ class Client:
         over_a_socket,
         tls_over_a_socket,
         by_hand,
+        fickle,
     )
 
 

@@ -41,6 +41,7 @@ class Ledger:
         self.lives = {}
         self.violations = []
         self.counts = Counter()
+        self.moments = Counter()
 
     def new_life(self):
         """Decides how the next connection lives and ends."""
@@ -49,12 +50,16 @@ class Ledger:
         life = Life(
             number,
             hashlib.blake2b(b"%d" % number, digest_size=IDENTITY_BYTES).digest(),
-            repeats=draw.choice((1, 16, 512, 4096)),
-            fate=FATES[0] if draw.random() < 0.5 else draw.choice(FATES[1:]),
+            repeats=16384 if draw.random() < 0.1 else draw.choice((1, 16, 512, 4096)),
+            fate=FATES[0] if draw.random() < 0.3 else draw.choice(FATES[1:]),
             turns=draw.randrange(30),
         )
         self.lives[life.identity] = life
         return life
+
+    def disturbed(self, fate, phase):
+        """Notes that a connection met its fate, and when."""
+        self.moments[f"{fate} while {phase}"] += 1
 
     def violation(self, text):
         """Notes what must not have happened."""
@@ -87,7 +92,10 @@ class Received:
         if not is_of(self.life.identity, self.count, data):
             self.ledger.violation(f"foreign bytes reached the server of {self.life}")
         self.count += len(data)
-        return self.life.fate == FATES[3] and self.blocks > self.life.turns % 3
+        if self.life.fate != FATES[3] or self.blocks <= self.life.turns % 3:
+            return False
+        self.ledger.disturbed(FATES[3], "exchanging")
+        return True
 
 
 def is_of(identity, offset, data):

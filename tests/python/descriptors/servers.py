@@ -14,6 +14,14 @@ ENDED = (OSError, EOFError)
 HOST = "127.0.0.1"
 
 
+def listener():
+    """Makes a socket to listen on, where whoever sends much has to wait."""
+    sock = socket.create_server((HOST, 0), backlog=1000)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    sock.setblocking(False)
+    return sock
+
+
 class Echo(asyncio.Protocol):
     """Sends back what it gets, by a protocol."""
 
@@ -57,7 +65,7 @@ class Site:
         self.path = str(Path(folder) / "socket")
         loop = asyncio.get_running_loop()
         echo, tls = self.echo_stream, self.context
-        self.streams = await self._serve(asyncio.start_server(echo, HOST, 0))
+        self.streams = await self._serve(asyncio.start_server(echo, sock=listener()))
         self.tls_streams = await self._serve(asyncio.start_server(echo, HOST, 0, ssl=tls))
         self.start_tls = await self._serve(asyncio.start_server(self.upgrade, HOST, 0))
         await self._serve(asyncio.start_unix_server(echo, self.path))
@@ -69,6 +77,7 @@ class Site:
         )
         self.by_hand = self._listen(self.echo_by_hand)
         self.accepted = self._listen(self.echo_accepted)
+        self.fickle = self._listen(self.echo_by_hand, self._accept_by_fits)
         return self
 
     async def __aexit__(self, *raised):
@@ -82,12 +91,11 @@ class Site:
         address = server.sockets[0].getsockname()
         return address[1] if isinstance(address, tuple) else address
 
-    def _listen(self, serve):
-        listener = socket.create_server((HOST, 0), backlog=1000)
-        listener.setblocking(False)
-        self.stack.callback(listener.close)
-        self._start(self._accept(listener, serve))
-        return listener.getsockname()[1]
+    def _listen(self, serve, accept=None):
+        sock = listener()
+        self.stack.callback(sock.close)
+        self._start((accept or self._accept)(sock, serve))
+        return sock.getsockname()[1]
 
     def _start(self, coroutine):
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -98,6 +106,24 @@ class Site:
         while True:
             connection, _ = await asyncio.get_running_loop().sock_accept(listener)
             self._start(serve(connection))
+
+    async def _accept_by_fits(self, listener, serve):
+        """Gives up accepting again and again, of which nobody who connects may notice anything."""
+        loop, draw = asyncio.get_running_loop(), self.ledger.random
+        while True:
+            accepting = loop.create_task(loop.sock_accept(listener))
+            try:
+                for _ in range(draw.randrange(10)):
+                    await asyncio.sleep(0)
+            finally:
+                accepting.cancel()
+            await asyncio.wait([accepting])
+            if accepting.cancelled():
+                self.ledger.disturbed("cancelled", "accepting")
+                await asyncio.sleep(0.001)
+            else:
+                connection, _ = accepting.result()
+                self._start(serve(connection))
 
     async def echo_stream(self, reader, writer):
         received = Received(self.ledger)

@@ -1,6 +1,6 @@
 """Runs the stress where each use of a descriptor that is not open is seen.
 
-python -m tests.python.descriptors.watched --connections 100000
+python -m tests.python.descriptors.watched --disturbed 100000
 """
 
 import json

@@ -65,6 +65,8 @@ async def soak(count, seconds, seed):
         "received": server.received,
         "returned": server.sent,
         "got": clients.got,
+        "excess": [clients.excess, server.dropped],
+        "waits": server.waits,
         "ends": {" ".join(end): count for end, count in server.ends.items()},
         "complaints": clients.complaints + handled,
         "still open": server.open,
@@ -100,13 +102,15 @@ def faults(report):
     found = list(report["complaints"])
     for kind in Clients.KINDS:
         sent = report["sent"][kind]
-        if kind == "resetting":
+        if kind in Clients.RESETTING:
             if report["received"][kind] > sent:
                 found.append(f"{kind}: more was received than was sent")
         elif (
             not sent == report["received"][kind] == report["returned"][kind] == report["got"][kind]
         ):
             found.append(f"{kind}: bytes are missing")
+    if report["excess"][0] != report["excess"][1]:
+        found.append("what was too long was not dropped as it was")
     if report["still open"] or report["leaked"]:
         found.append("connections were left open")
     first, *_, last = report["peak KiB"]

@@ -6,7 +6,7 @@ import socket
 import struct
 from collections import Counter
 
-from .server import LIMIT, TOO_LONG
+from .server import BUFFER_BYTES, LIMIT, TOO_LONG
 
 
 class Clients:
@@ -17,6 +17,7 @@ class Clients:
         self.random = random
         self.sent = Counter()
         self.got = Counter()
+        self.excess = 0
         self.sessions = Counter()
         self.complaints = []
 
@@ -30,7 +31,9 @@ class Clients:
 
     async def session(self, kind):
         """Has one session of a kind."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=BUFFER_BYTES)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         try:
             writer.write(f"{kind}\n".encode())
             await getattr(self, kind)(reader, writer)
@@ -63,11 +66,13 @@ class Clients:
             await self.expect("talking", reader, data)
 
     async def slow(self, reader, writer):
-        """Sends more than the buffers hold before it reads anything."""
+        """Sends more than the buffers hold before it reads anything, and reads in pieces."""
         data = self.lines(150, LIMIT)
         sending = asyncio.ensure_future(self._send(writer, data))
         await asyncio.sleep(self.random.random() * 0.3)
-        await self.expect("slow", reader, data)
+        for start in range(0, len(data), 1 << 16):
+            await self.expect("slow", reader, data[start : start + (1 << 16)])
+            await asyncio.sleep(self.random.random() * 0.01)
         await sending
 
     async def _send(self, writer, data):
@@ -88,21 +93,43 @@ class Clients:
         data = self.lines(20)
         writer.write(data)
         await asyncio.sleep(self.random.random() * 0.02)
+        self.reset("resetting", writer, data)
+
+    async def breaking_off(self, reader, writer):
+        """Sends more than the buffers hold and resets the connection in the midst of that."""
+        data = self.lines(150, LIMIT)
+        writer.write(data)
+        await asyncio.sleep(self.random.random() * 0.2)
+        self.reset("breaking_off", writer, data)
+
+    def reset(self, kind, writer, data):
+        """Ends a connection at once, as if the client were gone."""
         never = struct.pack("ii", 1, 0)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, never)
-        self.sent["resetting"] += len(data)
+        self.sent[kind] += len(data)
         writer.transport.abort()
 
     async def oversized(self, reader, writer):
         """Sends a line that is too long, and hears so."""
-        data = self.lines(3)
-        writer.write(data + b"x" * (LIMIT * self.random.randrange(3, 9)))
-        await self.expect("oversized", reader, data)
+        await self.exceed("oversized", reader, writer)
+
+    async def oversized_part(self, reader, writer):
+        """Does so where the server counts what it drops."""
+        excess = await self.exceed("oversized_part", reader, writer)
+        self.excess += excess
+
+    async def exceed(self, kind, reader, writer):
+        """Sends lines and one that is too long; returns how long."""
+        data, excess = self.lines(3), LIMIT * self.random.randrange(3, 9)
+        writer.write(data + b"x" * excess)
+        await self.expect(kind, reader, data)
         answer = await reader.readexactly(len(TOO_LONG))
         if answer != TOO_LONG:
-            self.complaints.append(f"an oversized client got {answer!r}")
+            self.complaints.append(f"an {kind} client got {answer!r}")
         writer.write_eof()
-        await self.expect_end("oversized", reader)
+        await self.expect_end(kind, reader)
+        return excess
 
-    KINDS = ("talking", "slow", "half_closing", "resetting", "oversized")
+    RESETTING = ("resetting", "breaking_off")
+    KINDS = ("talking", "slow", "half_closing", "oversized", "oversized_part", *RESETTING)

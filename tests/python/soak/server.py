@@ -7,6 +7,7 @@ from collections import Counter
 LIMIT = 4096
 TOO_LONG = b"too long\n"
 BUFFER_BYTES = 16 * 1024  # the kernel's, so small that slow readers are felt
+WATER_BYTES = 64 * 1024  # with more than that to send, who writes has to wait
 
 
 class Server:
@@ -15,6 +16,8 @@ class Server:
     def __init__(self):
         self.received = Counter()
         self.sent = Counter()
+        self.dropped = 0
+        self.waits = Counter()
         self.ends = Counter()
         self.open = 0
 
@@ -23,7 +26,8 @@ class Server:
         kind = "unknown"
         try:
             kind = (await reader.readline()).decode().strip()
-            end = await self.echo(kind, reader, writer)
+            serve = self.measure if kind == "oversized_part" else self.echo
+            end = await serve(kind, reader, writer)
         except OSError:
             end = "reset"
         self.ends[kind, end] += 1
@@ -40,17 +44,39 @@ class Server:
             try:
                 line = await reader.readline()
             except ValueError:
-                writer.write(TOO_LONG)
-                # Closing with bytes unread would reset the connection, and lose the answer.
-                while await reader.read(LIMIT):
-                    pass
+                await self.refuse(reader, writer)
                 return "too long"
             if not line:
                 return "closed"
-            self.received[kind] += len(line)
-            writer.write(line)
-            await writer.drain()
-            self.sent[kind] += len(line)
+            await self.send_back(kind, line, writer)
+
+    async def measure(self, kind, reader, writer):
+        """Sends back parts until one has no end, and counts how long that is."""
+        while True:
+            try:
+                part = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError:
+                dropped = await self.refuse(reader, writer)
+                self.dropped += dropped
+                return "too long"
+            await self.send_back(kind, part, writer)
+
+    async def send_back(self, kind, line, writer):
+        self.received[kind] += len(line)
+        writer.write(line)
+        self.waits[kind] += writer.transport.get_write_buffer_size() > WATER_BYTES
+        await writer.drain()
+        self.sent[kind] += len(line)
+
+    @staticmethod
+    async def refuse(reader, writer):
+        """Says that something is too long; returns how much has come after that."""
+        writer.write(TOO_LONG)
+        count = 0
+        # Closing with bytes unread would reset the connection, and lose the answer.
+        while data := await reader.read(LIMIT):
+            count += len(data)
+        return count
 
 
 async def start(server):

@@ -29,3 +29,6 @@ def test_each_byte_of_many_rude_clients_is_accounted_for(loop):
     assert min(report["sessions"].values()) >= CLIENTS / len(report["sessions"])
     assert report["ends"]["oversized too long"] == report["sessions"]["oversized"]
     assert report["ends"]["half_closing closed"] == report["sessions"]["half_closing"]
+    assert report["waits"]["slow"] > 0
+    assert report["received"]["breaking_off"] < report["sent"]["breaking_off"]
+    assert report["ends"]["breaking_off reset"] == report["sessions"]["breaking_off"]
