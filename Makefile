@@ -59,7 +59,7 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak loom asan
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak fuzz-rust loom asan
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
@@ -99,6 +99,19 @@ test-debug: ## Run the Python tests on a debug build of CPython, where one is fo
 soak: .venvs/$$(PY)/.built ## Let many rude clients talk, and disturb many connections, for ten minutes in all
 	.venvs/$(PY)/bin/python -m tests.python.soak
 	.venvs/$(PY)/bin/python -m tests.python.descriptors.watched --disturbed 100000
+
+FUZZ_SECONDS ?= 600
+FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+
+fuzz-rust: ## Fuzz what the core makes of bytes, guided by coverage (needs nightly Rust)
+	target=$$(rustc -vV | sed -n 's/^host: //p'); \
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo +nightly build --quiet --release --target $$target --manifest-path crates/roundel/fuzz/Cargo.toml; \
+	for name in lines stream_buffer; do \
+		mkdir -p build/fuzz/$$name; \
+		crates/roundel/fuzz/target/$$target/release/$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/ build/fuzz/$$name; \
+	done
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom

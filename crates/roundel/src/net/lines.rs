@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
+use memchr::memchr;
 
 /// How much is read at a time.
 const PIECE: usize = 16 * 1024;
@@ -133,16 +134,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
         loop {
-            let unsearched = &self.buffer[self.searched..self.filled];
-            if let Some(place) = unsearched.iter().position(|byte| *byte == b'\n') {
+            if let Some(place) = memchr(b'\n', &self.buffer[self.searched..self.filled]) {
                 let end = self.searched + place;
-                let line = self.line(end);
+                let line = &self.buffer[self.start..end];
+                let line = self.text(line.strip_suffix(b"\r").unwrap_or(line));
                 self.start = end + 1;
                 self.searched = self.start;
                 return Poll::Ready(line.map(Some));
             }
             self.searched = self.filled;
-            if self.filled - self.start > self.limit {
+            // What may be the first half of an end is not yet part of the line.
+            let line = &self.buffer[self.start..self.filled];
+            if line.strip_suffix(b"\r").unwrap_or(line).len() > self.limit {
                 return Poll::Ready(Err(too_long()));
             }
             self.make_room();
@@ -150,16 +153,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let count = ready!(Pin::new(&mut self.reader).poll_read(cx, room))?;
             if count == 0 {
                 self.has_ended = true;
-                let rest = self.filled > self.start;
-                return Poll::Ready(rest.then(|| self.line(self.filled)).transpose());
+                let rest = &self.buffer[self.start..self.filled];
+                let rest = (!rest.is_empty()).then(|| self.text(rest));
+                return Poll::Ready(rest.transpose());
             }
             self.filled += count;
         }
     }
 
-    fn line(&self, end: usize) -> io::Result<String> {
-        let line = &self.buffer[self.start..end];
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+    fn text(&self, line: &[u8]) -> io::Result<String> {
         if line.len() > self.limit {
             return Err(too_long());
         }
@@ -167,14 +169,25 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
+    /// Makes room for as much as is worth a call; to move bytes there, others must have been taken.
     fn make_room(&mut self) {
+        if self.start == self.filled {
+            self.move_to_front();
+        }
+        if self.buffer.len() - self.filled >= PIECE / 2 {
+            return;
+        }
+        if self.filled - self.start > self.start {
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
+        self.move_to_front();
+    }
+
+    fn move_to_front(&mut self) {
         self.buffer.copy_within(self.start..self.filled, 0);
         self.filled -= self.start;
         self.searched -= self.start;
         self.start = 0;
-        if self.filled == self.buffer.len() {
-            self.buffer.resize(2 * self.filled, 0);
-        }
     }
 }
 
