@@ -83,7 +83,11 @@ class SSLTransport(_AsyncioTransport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypts bytes and sends them, without waiting."""
-        self._ssl_protocol._write_data(data)
+        protocol = self._ssl_protocol
+        if protocol is None:  # it was closed twice
+            super().write(data)
+        else:
+            protocol._write_data(data)
 
     def close(self) -> None:
         """Sends what was written, ends the session in order and closes the connection."""

@@ -36,6 +36,20 @@ def test_a_callback_that_raises_ends_the_connection_and_is_reported(both):
     both(main)
 
 
+def test_a_transport_that_was_closed_twice_refuses_in_asyncios_words(both):
+    async def main(_):
+        async with connected() as (client, _):
+            client.transport.close()
+            client.transport.close()
+            client.transport.write(b"")
+            with pytest.raises(TypeError, match="data: expecting a bytes-like instance, got str"):
+                client.transport.write("text")
+            with pytest.raises(AttributeError):
+                client.transport.write(b"x")
+
+    both(main)
+
+
 def test_damaged_records_are_refused_with_pythons_exception(both):
     async def main(reports):
         async with connected() as (client, server):
