@@ -59,7 +59,7 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak fuzz-rust loom asan
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak fuzz fuzz-rust fuzz-python loom asan
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
@@ -104,6 +104,8 @@ FUZZ_SECONDS ?= 600
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1 -Cpasses=sancov-module \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
 
+fuzz: fuzz-rust fuzz-python ## Fuzz streams' readers and TLS for FUZZ_SECONDS each
+
 fuzz-rust: ## Fuzz what the core makes of bytes, guided by coverage (needs nightly Rust)
 	target=$$(rustc -vV | sed -n 's/^host: //p'); \
 	RUSTFLAGS="$(FUZZ_FLAGS)" cargo +nightly build --quiet --release --target $$target --manifest-path crates/roundel/fuzz/Cargo.toml; \
@@ -112,6 +114,10 @@ fuzz-rust: ## Fuzz what the core makes of bytes, guided by coverage (needs night
 		crates/roundel/fuzz/target/$$target/release/$$name -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
 			-artifact_prefix=build/fuzz/ build/fuzz/$$name; \
 	done
+
+fuzz-python: .venvs/$$(PY)/.built ## Fuzz the extension's readers and TLS beside asyncio's
+	.venvs/$(PY)/bin/python -m tests.python.fuzz reader --seconds $(FUZZ_SECONDS)
+	.venvs/$(PY)/bin/python -m tests.python.fuzz tls --seconds $(FUZZ_SECONDS)
 
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
         _incoming: ssl.MemoryBIO
         _outgoing: ssl.MemoryBIO
         _sslobj: ssl.SSLObject
+        _state: sslproto.SSLProtocolState
+        _app_reading_paused: bool
 
+        def _do_flush(self) -> None: ...
         def _get_app_transport(self) -> SSLTransport: ...
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
@@ -83,18 +86,17 @@ class SSLTransport(_AsyncioTransport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypts bytes and sends them, without waiting."""
-        protocol = self._ssl_protocol
-        if protocol is None:  # it was closed twice
-            super().write(data)
-        else:
-            protocol._write_data(data)
+        self._ssl_protocol._write_data(data)
 
     def close(self) -> None:
-        """Sends what was written, ends the session in order and closes the connection."""
-        protocol = self._ssl_protocol
-        super().close()
-        if protocol is not None:
-            protocol._close_unmade()
+        """Sends what was written, ends the session in order and closes the connection.
+
+        To close once more changes nothing; in asyncio, nothing can end the connection after that.
+        """
+        if not self._closed:
+            super().close()
+            self._ssl_protocol._close_unmade()
+            self._loop.call_soon(self._ssl_protocol._close_ended)
 
 
 class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]  # no keywords
@@ -132,6 +134,14 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
         if self._unmade is not None:
             self._unmade.abort()
             self._unmade = None
+
+    def _close_ended(self) -> None:
+        """Closes the connection if the peer has ended it while the program read nothing.
+
+        asyncio leaves it open until the program reads on, which it won't.
+        """
+        if self._state is sslproto.SSLProtocolState.FLUSHING and self._app_reading_paused:
+            self._do_flush()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the handshake."""

@@ -36,18 +36,35 @@ def test_a_callback_that_raises_ends_the_connection_and_is_reported(both):
     both(main)
 
 
-def test_a_transport_that_was_closed_twice_refuses_in_asyncios_words(both):
-    async def main(_):
-        async with connected() as (client, _):
+def test_a_paused_connection_that_its_peer_has_ended_can_be_closed():
+    """asyncio leaves it open until the program reads on."""
+
+    async def main():
+        async with connected() as (client, server):
+            client.transport.pause_reading()
+            server.transport._ssl_protocol._transport.close()
+            await server.lost
+            await asyncio.sleep(0.01)
+            client.transport.close()
+            assert await client.lost is None
+            assert client.calls == ["made", "eof", "lost"]
+
+    roundel.run(main())
+
+
+def test_a_transport_that_was_closed_twice_can_be_aborted():
+    """asyncio forgets the connection at the second time."""
+
+    async def main():
+        async with connected(ssl_shutdown_timeout=60) as (client, server):
+            server.transport._ssl_protocol._transport.pause_reading()
             client.transport.close()
             client.transport.close()
             client.transport.write(b"")
-            with pytest.raises(TypeError, match="data: expecting a bytes-like instance, got str"):
-                client.transport.write("text")
-            with pytest.raises(AttributeError):
-                client.transport.write(b"x")
+            client.transport.abort()
+            assert await client.lost is None
 
-    both(main)
+    roundel.run(main())
 
 
 def test_damaged_records_are_refused_with_pythons_exception(both):
