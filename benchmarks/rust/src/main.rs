@@ -1,31 +1,37 @@
 //! What roundel costs, side by side with other runtimes for one thread, in one run.
 //!
-//! `make bench-rust` prints nanoseconds per operation and, for each runtime, how many times as fast
-//! roundel is; `make bench-rust ROWS=queue` measures only the rows that have this in their name. The
-//! runtimes of a round follow each other, and the best of the rounds counts: what else happens on
-//! the machine only ever adds to it. Differences below a sixth mean nothing on a shared machine.
+//! `make bench-rust` prints nanoseconds of CPU time per operation and, for each runtime, how many
+//! times as fast roundel is; `make bench-rust ROWS=queue` measures only the rows that have this in
+//! their name. The runtimes of a round follow each other, and the best of the rounds counts: what
+//! else happens on the machine only ever adds to it. Differences below a sixth mean nothing on a
+//! shared machine.
 
+mod clock;
 mod memory;
 mod programs;
 mod queues;
 mod runtimes;
 mod table;
 
+use clock::Measure;
 use runtimes::{LocalSet, Roundel, Smol, Tokio};
 use table::Table;
 
 /// Adds a row: one program on every runtime.
 macro_rules! row {
     ($table:expr, $name:expr, $target:expr, $count:expr, $program:path) => {
+        row!($table, $name, $target, $count, $program, Measure::Cpu)
+    };
+    ($table:expr, $name:expr, $target:expr, $count:expr, $program:path, $measure:expr) => {
         $table.row(
             $name,
             $target,
             $count,
             &mut [
-                &mut |count| programs::measure::<Roundel, _>(count, $program),
-                &mut |count| programs::measure::<Tokio, _>(count, $program),
-                &mut |count| programs::measure::<LocalSet, _>(count, $program),
-                &mut |count| programs::measure::<Smol, _>(count, $program),
+                &mut |count| programs::measure::<Roundel, _>($measure, count, $program),
+                &mut |count| programs::measure::<Tokio, _>($measure, count, $program),
+                &mut |count| programs::measure::<LocalSet, _>($measure, count, $program),
+                &mut |count| programs::measure::<Smol, _>($measure, count, $program),
             ],
         )
     };
@@ -41,7 +47,8 @@ fn main() {
         "page-cached file, 4 KiB",
         5.0,
         8_192,
-        programs::reads
+        programs::reads,
+        Measure::Passed
     );
     programs::clean_up();
     queues::rows();

@@ -4,21 +4,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Measure;
 use crate::runtimes::Runtime;
 
 /// Runs `program`, which does `count` operations, and returns how long that took.
-pub fn measure<R: Runtime, F>(count: u32, program: impl Fn(R, u32) -> F) -> Duration
+pub fn measure<R: Runtime, F>(
+    measure: Measure,
+    count: u32,
+    program: impl Fn(R, u32) -> F,
+) -> Duration
 where
     F: Future<Output = ()> + 'static,
 {
-    let program = program(R::default(), count);
-    R::run(async move {
-        let began = Instant::now();
-        program.await;
-        began.elapsed()
-    })
+    R::run(measure.of(program(R::default(), count)))
 }
 
 pub async fn yields<R: Runtime>(_: R, count: u32) {

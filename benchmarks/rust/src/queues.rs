@@ -1,8 +1,9 @@
 //! Queues that know nothing of runtimes, on roundel's executor, beside roundel's own.
 
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Measure;
 use crate::table::Table;
 
 /// Passes `count` numbers through a queue whose two ends are given as functions.
@@ -10,11 +11,9 @@ fn pass<P: Future<Output = bool> + 'static, G: Future<Output = bool> + 'static>(
     producer: P,
     consumer: G,
 ) -> Duration {
-    roundel::run(async {
-        let began = Instant::now();
+    roundel::run(Measure::Cpu.of(async {
         assert_eq!(roundel::gather!(producer, consumer).await, (true, true));
-        began.elapsed()
-    })
+    }))
 }
 
 /// Passes numbers through one kind of queue.
