@@ -2,9 +2,11 @@
 //!
 //! A program is a table of plans: what a job does when it is run. The dispatcher's run is
 //! recorded turn by turn; then the model replays it, and objects to a job that it would not have
-//! run in that turn, at that time, or in that place.
+//! run in that turn, at that time, or in that place. When cancelled timers are dropped is up to the
+//! dispatcher, so of that the model takes the record's word.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::rc::Rc;
 
@@ -43,6 +45,12 @@ fn plans() -> impl Strategy<Value = Vec<Plan>> {
         (any::<bool>(), vec(acts(), 0..4)).prop_map(|(fixed, acts)| Plan { fixed, acts }),
         8,
     )
+}
+
+/// A record: the turns, and which timers were left whenever one had been cancelled.
+struct Record {
+    turns: Vec<Turn>,
+    left: VecDeque<Vec<usize>>,
 }
 
 /// A turn of the record: what was run, what the time was then, and how the turn ended.
@@ -84,6 +92,7 @@ struct Recorder<'p> {
     dispatcher: &'p Dispatcher<Step>,
     cancelled: Rc<RefCell<Vec<bool>>>,
     timers: RefCell<Vec<usize>>,
+    left: RefCell<VecDeque<Vec<usize>>>,
     run: Vec<usize>,
 }
 
@@ -124,6 +133,9 @@ impl Recorder<'_> {
                     .map(|flag| *flag = true);
                 if known.is_some() && self.timers.borrow().contains(&job) {
                     self.dispatcher.timer_cancelled();
+                    let left = self.dispatcher.timer_jobs();
+                    let left = left.iter().map(|step| step.number).collect();
+                    self.left.borrow_mut().push_back(left);
                 }
             }
             Act::Break => return Break(()),
@@ -153,17 +165,18 @@ impl Host<Step> for Recorder<'_> {
     }
 }
 
-fn record(plans: &[Plan], order: Order, turns: &[bool]) -> Vec<Turn> {
+fn record(plans: &[Plan], order: Order, turns: &[bool]) -> Record {
     let dispatcher = Dispatcher::new(Clock::virtual_time(), order).expect("descriptors to be had");
     let mut recorder = Recorder {
         plans,
         dispatcher: &dispatcher,
         cancelled: Rc::default(),
         timers: RefCell::default(),
+        left: RefCell::default(),
         run: Vec::new(),
     };
     assert!((0..4).all(|plan| recorder.act(&Act::Push { plan }).is_continue()));
-    turns
+    let turns = turns
         .iter()
         .map(|&may_block| {
             let flow = dispatcher
@@ -177,7 +190,9 @@ fn record(plans: &[Plan], order: Order, turns: &[bool]) -> Vec<Turn> {
                 flow,
             }
         })
-        .collect()
+        .collect();
+    let left = recorder.left.take();
+    Record { turns, left }
 }
 
 /// The program on the model.
@@ -191,9 +206,8 @@ struct Model<'p> {
     cancelled: Vec<bool>,
     /// The numbers of all timers ever set.
     set: Vec<usize>,
-    /// How many of the timers are known to be cancelled; more than it should be, as a timer may be
-    /// cancelled again, or after it has fired.
-    counted: usize,
+    /// Which timers the dispatcher has left at each cancelling.
+    left: VecDeque<Vec<usize>>,
 }
 
 impl Model<'_> {
@@ -203,7 +217,7 @@ impl Model<'_> {
             Act::Break => return Break(()),
             Act::Cancel { job } if job < number => {
                 self.cancelled[job] = true;
-                self.count_cancelled(job);
+                self.drop_cancelled(job);
             }
             Act::Push { plan } if number < MOST_JOBS => {
                 self.cancelled.push(false);
@@ -219,20 +233,23 @@ impl Model<'_> {
         Continue(())
     }
 
-    fn count_cancelled(&mut self, job: usize) {
-        self.counted += usize::from(self.set.contains(&job));
-        if self.counted >= 100 && 2 * self.counted > self.timers.len() {
-            self.timers.retain(|timer| !self.cancelled[timer.1]);
-            self.counted = 0;
+    /// Drops the cancelled timers that the dispatcher has dropped; too many can't be left.
+    fn drop_cancelled(&mut self, job: usize) {
+        if !self.set.contains(&job) {
+            return;
         }
-    }
-
-    /// Takes the timers up to `count` out.
-    fn take_timers(&mut self, count: usize) -> Vec<(u64, usize, usize)> {
-        let taken: Vec<_> = self.timers.drain(..count).collect();
-        let cancelled = taken.iter().filter(|timer| self.cancelled[timer.1]);
-        self.counted = self.counted.saturating_sub(cancelled.count());
-        taken
+        let left = self
+            .left
+            .pop_front()
+            .expect("the dispatcher has cancelled it, too");
+        let cancelled = &self.cancelled;
+        self.timers.retain(|timer| {
+            let is_left = left.contains(&timer.1);
+            assert!(is_left || cancelled[timer.1], "{timer:?} has been dropped");
+            is_left
+        });
+        let dead = left.iter().filter(|&&number| cancelled[number]).count();
+        assert!(dead < 100 || 2 * dead <= left.len());
     }
 
     /// Returns what is to run in the next turn, in the order of FIFO, or nothing if it's all over.
@@ -241,11 +258,11 @@ impl Model<'_> {
         if may_block && self.ready.is_empty() {
             let is_alive = |timer: &(u64, usize, usize)| !self.cancelled[timer.1];
             let first = self.timers.iter().position(is_alive);
-            self.take_timers(first.unwrap_or(self.timers.len()));
+            self.timers.drain(..first.unwrap_or(self.timers.len()));
             self.now = self.now.max(self.timers.first()?.0);
         }
         let due = self.timers.partition_point(|timer| timer.0 <= self.now);
-        for (_, number, plan) in self.take_timers(due) {
+        for (_, number, plan) in self.timers.drain(..due) {
             self.ready.push((number, plan));
         }
         Some(std::mem::take(&mut self.ready))
@@ -286,6 +303,7 @@ impl Model<'_> {
 }
 
 fn compare(plans: &[Plan], order: Order, turns: &[bool]) {
+    let record = record(plans, order, turns);
     let mut model = Model {
         plans,
         now: 0,
@@ -293,10 +311,10 @@ fn compare(plans: &[Plan], order: Order, turns: &[bool]) {
         timers: Vec::new(),
         cancelled: Vec::new(),
         set: Vec::new(),
-        counted: 0,
+        left: record.left,
     };
     assert!((0..4).all(|plan| model.act(&Act::Push { plan }).is_continue()));
-    for turn in record(plans, order, turns) {
+    for turn in record.turns {
         let flow = model.replay(&turn, order);
         assert_eq!(turn.flow, flow, "{turn:?}");
     }
@@ -325,10 +343,10 @@ fn the_model_has_something_to_do() {
     let most = Cell::new(0);
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let outcome = runner.run(&plans(), |plans| {
-        let jobs = record(&plans, Order::Fifo, &[true; 60]);
+        let turns = record(&plans, Order::Fifo, &[true; 60]).turns;
         most.set(
             most.get()
-                .max(jobs.iter().map(|turn| turn.jobs.len()).sum()),
+                .max(turns.iter().map(|turn| turn.jobs.len()).sum()),
         );
         Ok(())
     });

@@ -236,11 +236,50 @@ fn cancelled_timers_are_dropped_once_they_outnumber_the_others() {
 #[test]
 fn fewer_than_a_hundred_cancelled_timers_are_not_looked_for() {
     let desk = Desk::simulated();
-    for _ in 0..99 {
-        set(&desk, 10).cancel();
+    let timers: Vec<_> = (0..100).map(|deadline| set(&desk, deadline)).collect();
+    for timer in &timers[..99] {
+        timer.cancel();
         desk.dispatcher.timer_cancelled();
     }
-    assert_eq!(desk.dispatcher.timer_count(), 99);
+    assert_eq!(desk.dispatcher.timer_count(), 100);
+}
+
+#[test]
+fn a_timer_that_is_cancelled_before_another_one_is_set_goes_at_once() {
+    let desk = Desk::simulated();
+    set(&desk, 10);
+    for _ in 0..10 {
+        set(&desk, 20).cancel();
+        desk.dispatcher.timer_cancelled();
+        assert_eq!(desk.dispatcher.timer_count(), 1);
+    }
+    desk.run();
+    assert_eq!(desk.said(), "10@10");
+}
+
+/// A job that pushes itself again.
+fn busy() -> Call {
+    Call::new(|desk| desk.dispatcher.push(busy()))
+}
+
+/// Returns how many turns it takes in a busy program until a timer fires whose time has come.
+fn turns_until_fired(mut turn: impl FnMut(&Desk)) -> usize {
+    let desk = Desk::real();
+    desk.dispatcher.push(busy());
+    set(&desk, 0);
+    (1..1_000)
+        .find(|_| {
+            turn(&desk);
+            !desk.said().is_empty()
+        })
+        .expect("a timer that fires")
+}
+
+#[test]
+fn a_busy_host_may_have_the_clock_read_less_often_than_each_turn() {
+    assert_eq!(turns_until_fired(|desk| assert!(desk.turn(true))), 1);
+    let turns = turns_until_fired(Desk::hurried_turn);
+    assert!((2..=65).contains(&turns), "after {turns} turns");
 }
 
 #[test]

@@ -40,6 +40,11 @@ impl<K: Ord, V> Heap<K, V> {
         Some(first)
     }
 
+    /// Removes and returns what lies at the end of the heap's memory, if it is such a value.
+    pub(super) fn pop_last_if(&mut self, is_such: impl FnOnce(&V) -> bool) -> Option<(K, V)> {
+        self.nodes.pop_if(|(_, value)| is_such(value))
+    }
+
     /// Returns how many there are of those that come first, up to a key.
     ///
     /// They are the top of the heap, so that no others but their children are looked at.

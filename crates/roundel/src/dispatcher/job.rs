@@ -39,6 +39,13 @@ pub trait Host<J: Job> {
     /// more than events that have happened already.
     const LOOKS_BEFORE_BLOCKING: bool = true;
 
+    /// Says whether a turn that has jobs to run looks for timers that are due all the same.
+    ///
+    /// To read the clock costs as much as several jobs. If not, timers are looked at as often as the
+    /// operating system is asked for events, and whenever nothing else is ready; a virtual clock,
+    /// which costs nothing to read, is looked at in each turn.
+    const READS_CLOCK_EACH_TURN: bool = true;
+
     /// Runs a job. [`ControlFlow::Break`] ends the turn at once: what has not been run stays
     /// queued, in its order.
     fn run(&mut self, job: J) -> ControlFlow<()>;

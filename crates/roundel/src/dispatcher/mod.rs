@@ -130,7 +130,8 @@ impl<J: Job> Dispatcher<J> {
     /// Hears that a job handed to [`push_at`](Self::push_at), which still waits for its time,
     /// [is cancelled](Job::is_cancelled) from now on.
     ///
-    /// Drops all cancelled timers once there are a hundred and more of them than of others. To
+    /// Drops it at once if no other has been set since, as a rule, and all cancelled timers
+    /// once there are a hundred and more of them than of others. To
     /// call it for a timer that has fired is no harm, except that this may happen earlier.
     pub fn timer_cancelled(&self) {
         self.timers.count_cancelled();

@@ -47,14 +47,15 @@ impl<J: Job> Dispatcher<J> {
     /// # Cost
     ///
     /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, and
-    /// only if descriptors are watched; the clock is read only if there are timers.
+    /// only if descriptors are watched; the clock is read only if there are timers, and
+    /// [as often](Host::READS_CLOCK_EACH_TURN) as the host wants.
     #[inline]
     pub fn run_once<H: Host<J>>(
         &self,
         host: &mut H,
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
-        if !self.has_only_jobs() && self.look_around(host, may_block)?.is_break() {
+        if !self.has_only_jobs::<H>() && self.look_around(host, may_block)?.is_break() {
             return Ok(Break(()));
         }
         Ok(self.run_ready(host))
@@ -62,9 +63,10 @@ impl<J: Job> Dispatcher<J> {
 
     /// Whether jobs are ready and there is nothing else to see to, as mostly in a busy program.
     #[inline]
-    fn has_only_jobs(&self) -> bool {
+    fn has_only_jobs<H: Host<J>>(&self) -> bool {
+        let may_overlook_timers = !H::READS_CLOCK_EACH_TURN && !self.clock.is_virtual();
         self.unpolled.get() < JOBS_PER_POLL
-            && self.timers.is_empty()
+            && (self.timers.is_empty() || may_overlook_timers)
             && !self.ready.is_empty()
             && !self.inbox.has_mail()
             && !self.files.is_stirring()

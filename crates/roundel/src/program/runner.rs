@@ -226,6 +226,8 @@ impl Host<Entry> for Stepper<'_> {
     /// There is nothing to be done before and after a wait, so none is spared.
     const LOOKS_BEFORE_BLOCKING: bool = false;
 
+    const READS_CLOCK_EACH_TURN: bool = false;
+
     #[inline]
     fn run(&mut self, job: Entry) -> ControlFlow<()> {
         match job {

@@ -116,8 +116,19 @@ impl Future for Sleep {
     }
 }
 
-impl Drop for Set {
+impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
+        if let Some(set) = self.set.take() {
+            set.cancel();
+        }
+    }
+}
+
+impl Set {
+    /// Kept out of who drops a sleep, as the timer of one is hardly ever set.
+    #[inline(never)]
+    fn cancel(self) {
         if self.timer.cancel() {
             self.core.dispatcher.timer_cancelled();
         }
