@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use super::error::Error;
 use super::promise::{Promised, promise};
 use super::runtime::{Core, Letter, spawn};
-use super::task::TaskId;
+use super::task::Travelling;
 use crate::dispatcher::Inbox;
 
 /// A runtime as other threads know it.
@@ -131,7 +131,7 @@ impl Handle {
         let started = Arc::clone(&task);
         let start = move || {
             let handle = spawn(async move { make().await });
-            *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.id());
+            *started.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle.travelling());
             drop(spawn(async move { promise.keep(handle.await) }));
         };
         // If that is refused, the promise has been dropped, and the result says so.
@@ -163,7 +163,7 @@ impl fmt::Debug for Handle {
 #[derive(Debug)]
 pub struct RemoteTask<T> {
     handle: Handle,
-    task: Arc<Mutex<Option<TaskId>>>,
+    task: Arc<Mutex<Option<Arc<Travelling>>>>,
     promised: Promised<T>,
 }
 
@@ -192,8 +192,8 @@ impl<T> RemoteTask<T> {
         let task = Arc::clone(&self.task);
         // If the runtime has ended, so has the task.
         drop(self.handle.call_soon(move || {
-            let id = *task.lock().unwrap_or_else(PoisonError::into_inner);
-            let task = id.and_then(|id| Core::try_current()?.tasks.get(id));
+            let known = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let task = known.and_then(|known| known.task(&*Core::try_current()?));
             if let Some(task) = task {
                 task.cancel();
             }

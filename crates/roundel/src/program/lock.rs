@@ -107,7 +107,7 @@ impl<T: ?Sized> Lock<T> {
     }
 
     fn describe(&self) -> String {
-        let task = |id| Core::try_current().and_then(|core| core.tasks.get(id));
+        let task = |id| Core::try_current().and_then(|core| core.tasks.find(id));
         let holder = match self.holder.get().and_then(task) {
             Some(holder) => format!(" and held by {holder}"),
             None => String::new(),

@@ -166,7 +166,7 @@ impl Runner {
             "this thread runs a runtime already: await or spawn the future instead"
         );
         let _entered = self.core.enter();
-        let (task, main) = Task::new(&self.core, main, Location::caller());
+        let (task, main) = Task::new(Rc::clone(&self.core), main, Location::caller());
         let main = main.named(Rc::clone(&self.name));
         task.clone().wake();
         if let Err(error) = self.run_until_ended(&task) {
@@ -240,8 +240,8 @@ impl Host<Entry> for Stepper<'_> {
                 .take()
                 .into_iter()
                 .for_each(|call| self.core.call(call)),
-            Entry::Woken(id) => {
-                if let Some(task) = self.core.tasks.get(id) {
+            Entry::Woken(travelling) => {
+                if let Some(task) = travelling.task(self.core) {
                     task.step_if_idle(self.core);
                 }
             }

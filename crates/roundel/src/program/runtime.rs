@@ -10,7 +10,7 @@ use super::operation::Errand;
 use super::panic::Panic;
 use super::sleep::Timer;
 use super::source::Source;
-use super::task::{Blocks, JoinHandle, Task, TaskId, Tasks};
+use super::task::{Blocks, JoinHandle, Running, Task, TaskId, Tasks, Travelling};
 use super::threads::Pool;
 use crate::dispatcher::{Clock, Dispatcher, Inbox, Job, Order};
 use crate::sync::Arc;
@@ -107,7 +107,7 @@ pub fn current_task() -> Option<Task> {
 #[inline]
 pub(crate) fn running_id() -> Option<TaskId> {
     CURRENT
-        .try_with(|current| current.borrow().as_ref()?.running.get())
+        .try_with(|current| current.borrow().as_ref()?.running.id())
         .ok()
         .flatten()
 }
@@ -122,7 +122,7 @@ pub(crate) struct Core {
     /// Every task that has not ended: this is what keeps it alive while it waits.
     pub(crate) tasks: Tasks,
     /// The task whose future is being polled.
-    pub(crate) running: Cell<Option<TaskId>>,
+    pub(crate) running: Running,
     /// How often the running task may still use a descriptor before it lets others go first.
     allowance: Cell<u32>,
     /// Memory for tasks.
@@ -143,7 +143,7 @@ impl Core {
             dispatcher,
             inbox,
             tasks: Tasks::default(),
-            running: Cell::new(None),
+            running: Running::default(),
             allowance: Cell::new(ALLOWANCE),
             blocks: Blocks::default(),
             pool: OnceCell::new(),
@@ -187,7 +187,7 @@ impl Core {
     }
 
     pub(crate) fn spawn<F>(
-        self: &Rc<Self>,
+        self: Rc<Self>,
         future: F,
         origin: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
@@ -202,7 +202,7 @@ impl Core {
     /// Returns the task whose future is being polled.
     #[inline]
     pub(crate) fn running_task(&self) -> Option<Task> {
-        self.tasks.get(self.running.get()?)
+        self.running.task()
     }
 
     /// Counts a use of a descriptor, and returns whether the running task may go on.
@@ -257,7 +257,7 @@ pub(crate) enum Entry {
     /// The time has come that somebody has been waiting for.
     Timer(Rc<Timer>),
     /// Another thread has woken a task, which may have ended since.
-    Woken(TaskId),
+    Woken(Arc<Travelling>),
     /// A descriptor can be read.
     Readable(Rc<Source>),
     /// A descriptor can be written.
@@ -273,7 +273,7 @@ pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 /// What other threads send.
 pub(crate) enum Letter {
-    Wake(TaskId),
+    Wake(Arc<Travelling>),
     Call(Callback),
 }
 
@@ -282,7 +282,7 @@ impl Job for Entry {
 
     fn from_remote(remote: Letter) -> Self {
         match remote {
-            Letter::Wake(id) => Self::Woken(id),
+            Letter::Wake(travelling) => Self::Woken(travelling),
             Letter::Call(call) => Self::Call(Rc::new(Cell::new(Some(call)))),
         }
     }

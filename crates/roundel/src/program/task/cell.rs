@@ -1,13 +1,10 @@
-//! A task in one allocation, and its wakers: the only unsafe code above the system calls.
+//! A task in one allocation: with its wakers the only unsafe code above the system calls.
 //!
 //! A cell is a header, which every task has, followed by a future, which stays where it is until
 //! it is dropped. A [`CellRef`] is a counted reference that knows nothing of the future's type;
 //! the header has the functions that do. An [`OutcomeRef`] knows what the future will come to.
-//! Neither ever leaves the cell's thread, so counting takes no atomic operations.
-//!
-//! Wakers do leave. While a task is polled it lends out a waker that is nothing but the address of
-//! its cell. Only if somebody clones that, to keep it, a waker is made that may travel: it knows
-//! the task by its [`TaskId`] and sends that home through the inbox.
+//! Neither ever leaves the cell's thread, so counting takes no atomic operations. What does leave is
+//! in `waker.rs`.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::any::Any;
@@ -20,14 +17,14 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::sync::atomic::AtomicPtr;
+use std::task::{Context, Poll, Waker};
 
 use super::blocks::Blocks;
-use super::travelling::Travelling;
+use super::waker::{self, LENT, TaskWaker, Travelling};
 use super::{NAMED, QUEUED, RUNNING, Task, TaskId};
 use crate::program::error::Error;
-use crate::program::runtime::Core;
+use crate::program::runtime::{Core, Entry};
 
 /// What a reference counts, above the flags. Each takes up memory: there is room for all of them.
 const REFERENCE: usize = 32;
@@ -35,14 +32,17 @@ const REFERENCE: usize = 32;
 /// What every task has.
 pub(super) struct Header {
     pub(super) id: TaskId,
-    pub(super) core: Rc<Core>,
+    /// Where the task is in the list of those that have not ended.
+    pub(super) place: Cell<u32>,
+    /// Taken out when the cell is freed.
+    pub(super) core: ManuallyDrop<Rc<Core>>,
     pub(super) origin: &'static Location<'static>,
     /// Who awaits the end of the task.
     pub(super) joiner: Cell<Option<TaskWaker>>,
     /// The flags, and how many references there are.
     state: Cell<usize>,
     /// The waker that may leave this thread, once somebody has asked for it.
-    travelling: AtomicPtr<Travelling>,
+    pub(super) travelling: AtomicPtr<Travelling>,
     methods: &'static Methods,
 }
 
@@ -65,7 +65,8 @@ enum Stage<F: Future> {
 
 /// What to do with a cell whose future is of a certain type.
 ///
-/// Each function's precondition is that it is given a living cell of that type.
+/// Each function's precondition is that it is given a living cell of that type; `poll`'s, too, that
+/// its caller has set [`RUNNING`], which nobody else had.
 struct Methods {
     poll: unsafe fn(NonNull<Header>, &mut Context<'_>) -> bool,
     abandon: unsafe fn(NonNull<Header>),
@@ -82,14 +83,15 @@ pub(super) struct CellRef {
 impl CellRef {
     /// Puts `future` into a cell, and returns two references to it.
     pub(super) fn allocate<F: Future + 'static>(
-        id: TaskId,
-        core: &Rc<Core>,
+        core: Rc<Core>,
         origin: &'static Location<'static>,
         future: F,
     ) -> (Self, OutcomeRef<F::Output>) {
+        let block = TaskCell::<F>::block(&core);
         let header = Header {
-            id,
-            core: Rc::clone(core),
+            id: core.tasks.next_id(),
+            place: Cell::new(0),
+            core: ManuallyDrop::new(core),
             origin,
             joiner: Cell::new(None),
             state: Cell::new(2 * REFERENCE),
@@ -97,7 +99,6 @@ impl CellRef {
             methods: const { &TaskCell::<F>::METHODS },
         };
         let stage = UnsafeCell::new(Stage::Pending(future));
-        let block = TaskCell::<F>::block(core);
         // SAFETY: the block is nobody else's, and large enough and aligned for this.
         unsafe { block.write(TaskCell { header, stage }) };
         let cell = block.cast();
@@ -109,29 +110,71 @@ impl CellRef {
     }
 
     /// Makes a reference that has been counted already.
-    fn counted(cell: NonNull<Header>) -> Self {
+    #[inline]
+    pub(super) fn counted(cell: NonNull<Header>) -> Self {
         Self {
             cell,
             _counted: PhantomData,
         }
     }
 
+    /// Makes a reference to a cell.
+    ///
+    /// # Safety
+    ///
+    /// The cell is alive, and this is the thread of its runtime.
+    pub(super) unsafe fn of(cell: NonNull<Header>) -> Self {
+        // SAFETY: the caller says so.
+        unsafe { cell.as_ref() }.count_reference();
+        Self::counted(cell)
+    }
+
+    /// Returns the address of the cell, of which this remains a counted reference.
+    pub(super) fn into_address(self) -> NonNull<Header> {
+        ManuallyDrop::new(self).cell
+    }
+
+    /// Returns what other threads know the task by.
+    pub(super) fn travelling(&self) -> Arc<Travelling> {
+        // SAFETY: this reference is counted, so the cell is alive.
+        let known = unsafe { waker::travelling(self.cell) };
+        Arc::clone(&known)
+    }
+
+    /// Puts the task at the back of the ready queue.
+    #[inline]
+    pub(super) fn queue(self) {
+        let cell = self.into_address();
+        // SAFETY: the reference is still counted, and the queue will have it.
+        let core = unsafe { &cell.as_ref().core };
+        let task = Task(Self::counted(cell));
+        core.dispatcher.push(Entry::Step(task));
+    }
+
     /// Polls the future, and returns whether that was the last time.
     ///
     /// A panic ends the task and goes no further.
     #[inline]
-    pub(super) fn poll(&self) -> bool {
+    pub(super) fn poll(&self, core: &Core) -> bool {
+        let state = self.state.get();
+        assert!(
+            state & RUNNING == 0,
+            "a task is not polled within its own poll"
+        );
+        self.state.set((state | RUNNING) & !QUEUED);
+        core.running.0.set(Some(self.cell));
+        let travelling = self.known_travelling();
+        let waker = travelling.unwrap_or_else(|| {
+            let address = self.cell.as_ptr().cast_const().cast();
+            // SAFETY: what the table's functions want is a living cell. The waker does not outlive
+            // this call, as it is lent only, and that keeps the cell alive.
+            ManuallyDrop::new(unsafe { Waker::new(address, &LENT) })
+        });
         let poll = self.methods.poll;
-        if let Some(waker) = self.known_travelling() {
-            // SAFETY: the cell is alive and of its methods' type.
-            return unsafe { poll(self.cell, &mut Context::from_waker(&waker)) };
-        }
-        let address = self.cell.as_ptr().cast_const().cast();
-        // SAFETY: what the table's functions want is a living cell. The waker does not outlive
-        // this call, as it is lent only, and that keeps the cell alive.
-        let waker = ManuallyDrop::new(unsafe { Waker::new(address, &LENT) });
-        // SAFETY: the cell is alive and of its methods' type.
-        unsafe { poll(self.cell, &mut Context::from_waker(&waker)) }
+        // SAFETY: the cell is alive and of its methods' type, and the flag has just been set.
+        let has_ended = unsafe { poll(self.cell, &mut Context::from_waker(&waker)) };
+        core.running.0.set(None);
+        has_ended
     }
 
     /// Drops the future if it is still there; the task counts as cancelled then.
@@ -173,6 +216,25 @@ impl Drop for CellRef {
     }
 }
 
+/// The task whose future is being polled, if any.
+#[derive(Default)]
+pub(crate) struct Running(Cell<Option<NonNull<Header>>>);
+
+impl Running {
+    /// Returns the task.
+    pub(crate) fn task(&self) -> Option<Task> {
+        // SAFETY: `CellRef::poll` keeps it alive, in this thread, until it takes it out again.
+        self.0.get().map(|cell| Task(unsafe { CellRef::of(cell) }))
+    }
+
+    /// Returns the number of the task.
+    #[inline]
+    pub(crate) fn id(&self) -> Option<TaskId> {
+        // SAFETY: `CellRef::poll` keeps it alive until it takes it out again.
+        self.0.get().map(|cell| unsafe { cell.as_ref() }.id)
+    }
+}
+
 /// A counted reference to a cell whose future comes to a `T`.
 pub(super) struct OutcomeRef<T> {
     cell: CellRef,
@@ -205,11 +267,12 @@ impl<F: Future> TaskCell<F> {
 
     /// # Safety
     ///
-    /// `cell` is a living `TaskCell<F>`.
+    /// `cell` is a living `TaskCell<F>`, and the caller has set its flag [`RUNNING`].
     unsafe fn poll(cell: NonNull<Header>, cx: &mut Context<'_>) -> bool {
         // SAFETY: the caller says so.
         let this = unsafe { cell.cast::<Self>().as_ref() };
-        let mut stage = StageMut::of(this).expect("a task is not polled within its own poll");
+        // The caller has seen to it that nobody else has the stage.
+        let mut stage = StageMut { cell: this };
         let Stage::Pending(future) = &mut *stage else {
             return true;
         };
@@ -261,11 +324,13 @@ impl<F: Future> TaskCell<F> {
         let mut cell = cell.cast::<Self>();
         // SAFETY: the caller says so.
         let Self { header, stage } = unsafe { cell.as_mut() };
-        let core = Rc::clone(&header.core);
         let panic = match stage.get_mut() {
             Stage::Panicked(payload) => Some(header.panic(mem::replace(payload, Box::new(())))),
             _ => None,
         };
+        // SAFETY: nobody will use or drop it in its place any more, except for the header's own
+        // `drop`, which this outlives.
+        let core = unsafe { ptr::read(&raw const *header.core) };
         // SAFETY: as above; from here on the block is only memory.
         unsafe { cell.drop_in_place() };
         Self::give_back(&core, cell.cast());
@@ -379,68 +444,8 @@ impl Header {
 
     /// Counts a reference that is about to be made.
     #[inline]
-    fn count_reference(&self) {
+    pub(super) fn count_reference(&self) {
         self.state.set(self.state.get().wrapping_add(REFERENCE));
-    }
-
-    /// Returns whether `waker` wakes this task.
-    #[inline]
-    pub(super) fn is_woken_by(&self, waker: &Waker) -> bool {
-        self.known_travelling()
-            .is_some_and(|own| own.will_wake(waker))
-    }
-
-    /// Returns the waker that may leave this thread, if there is one; in any thread.
-    #[inline]
-    fn known_travelling(&self) -> Option<ManuallyDrop<Waker>> {
-        // Acquire: pairs with the exchange in `travelling`, whose thread has made it.
-        let known = self.travelling.load(Ordering::Acquire);
-        (!known.is_null()).then(|| {
-            // SAFETY: it is from an `Arc`, whose count is left as it is.
-            ManuallyDrop::new(unsafe { Arc::from_raw(known.cast_const()) }.into())
-        })
-    }
-
-    /// Returns the waker that may leave this thread, made if need be; in any thread.
-    fn travelling(&self) -> ManuallyDrop<Waker> {
-        if let Some(known) = self.known_travelling() {
-            return known;
-        }
-        let made = Arc::into_raw(Arc::new(Travelling::new(&self.core.inbox, self.id)));
-        // AcqRel: hands on what has been made, or pairs with who has been quicker.
-        let outcome = self.travelling.compare_exchange(
-            ptr::null_mut(),
-            made.cast_mut(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        let waker = match outcome {
-            Ok(_) => made,
-            Err(quicker) => {
-                // SAFETY: it has just been made, and nobody else has it.
-                drop(unsafe { Arc::from_raw(made) });
-                quicker.cast_const()
-            }
-        };
-        // SAFETY: it is from an `Arc`, whose count is left as it is.
-        ManuallyDrop::new(unsafe { Arc::from_raw(waker) }.into())
-    }
-
-    /// Wakes the task; in any thread.
-    #[inline]
-    fn wake_from_anywhere(&self) {
-        if !Core::is_current(&self.core) {
-            self.travelling().wake_by_ref();
-        } else if self.is(RUNNING) {
-            // It is queued when it has been polled; no need to look it up.
-            self.set(QUEUED);
-        } else {
-            self.core
-                .tasks
-                .get(self.id)
-                .into_iter()
-                .for_each(Task::wake);
-        }
     }
 }
 
@@ -449,149 +454,11 @@ impl Drop for Header {
         let known = *self.travelling.get_mut();
         if !known.is_null() {
             // SAFETY: it is from an `Arc`, and this is the reference that the header has had.
-            drop(unsafe { Arc::from_raw(known.cast_const()) });
+            let known = unsafe { Arc::from_raw(known.cast_const()) };
+            known.forget_cell();
         }
         if self.is(NAMED) {
             self.core.tasks.forget_name(self.id);
         }
     }
-}
-
-/// How to use the waker that a task lends out while it is polled: its data is the cell's address.
-///
-/// A lent waker may be shown to other threads, as long as the task is being polled. What these
-/// touch of the header and the runtime is never changed, or is atomic.
-static LENT: RawWakerVTable = RawWakerVTable::new(keep, wake_lent, wake_lent, give_back);
-
-/// Makes a waker that may be kept.
-///
-/// # Safety
-///
-/// `address` is that of a living cell.
-unsafe fn keep(address: *const ()) -> RawWaker {
-    // SAFETY: the caller says so, and a cell begins with its header.
-    let header = unsafe { &*address.cast::<Header>() };
-    let waker = ManuallyDrop::new((*header.travelling()).clone());
-    RawWaker::new(waker.data(), waker.vtable())
-}
-
-/// Wakes the task.
-///
-/// # Safety
-///
-/// `address` is that of a living cell.
-unsafe fn wake_lent(address: *const ()) {
-    // SAFETY: the caller says so, and a cell begins with its header.
-    let header = unsafe { &*address.cast::<Header>() };
-    header.wake_from_anywhere();
-}
-
-/// Gives the waker back, which owns nothing.
-fn give_back(_address: *const ()) {}
-
-/// What a future leaves where it wants to be woken from, within the thread.
-///
-/// Nearly always that is the task itself, which costs neither an allocation nor an atomic
-/// operation, as a clone of its [`Waker`] would. It is a waker where somebody polls with one of
-/// their own making, to know which of several futures can go on. Both fit into one word.
-pub(crate) struct TaskWaker {
-    /// The address of a cell, of which this is a counted reference; or, if it is odd, one more
-    /// than that of a waker in a box.
-    address: NonNull<()>,
-    _counted: PhantomData<Rc<Header>>,
-}
-
-impl TaskWaker {
-    /// Returns who wakes what polls with `cx`.
-    #[inline]
-    pub(crate) fn of(cx: &Context<'_>) -> Self {
-        let waker = cx.waker();
-        if ptr::eq(waker.vtable(), &raw const LENT) {
-            // SAFETY: a lent waker's data is the address of a living cell.
-            let header = unsafe { &*waker.data().cast::<Header>() };
-            if Core::is_current(&header.core)
-                && let Some(address) = NonNull::new(waker.data().cast_mut())
-            {
-                header.count_reference();
-                return Self::new(address);
-            }
-        }
-        Self::travelled(waker)
-    }
-
-    /// As [`of`](Self::of), for a waker that has been cloned.
-    #[cold]
-    fn travelled(waker: &Waker) -> Self {
-        let running = Core::try_current().and_then(|core| core.running_task());
-        if let Some(task) = running.filter(|task| task.is_woken_by(waker)) {
-            return task.into();
-        }
-        let waker = NonNull::from(Box::leak(Box::new(waker.clone())));
-        Self::new(waker.cast::<()>().map_addr(|address| address | 1))
-    }
-
-    fn new(address: NonNull<()>) -> Self {
-        Self {
-            address,
-            _counted: PhantomData,
-        }
-    }
-
-    /// Wakes. If that is somebody else's waker, it may run anything.
-    #[inline]
-    pub(crate) fn wake(self) {
-        match self.into_parts() {
-            Ok(task) => task.wake(),
-            Err(waker) => waker.wake(),
-        }
-    }
-
-    /// Returns whether waking either wakes the same.
-    pub(crate) fn will_wake(&self, other: &Self) -> bool {
-        match (self.other(), other.other()) {
-            (Some(one), Some(other)) => one.will_wake(other),
-            _ => self.address == other.address,
-        }
-    }
-
-    /// Returns the waker, if it is not the task itself.
-    fn other(&self) -> Option<&Waker> {
-        let address = boxed(self.address)?;
-        // SAFETY: the address is that of a waker in a box, which this owns.
-        Some(unsafe { address.as_ref() })
-    }
-
-    /// Returns the task, or else the waker.
-    #[inline]
-    fn into_parts(self) -> Result<Task, Box<Waker>> {
-        let this = ManuallyDrop::new(self);
-        match boxed(this.address) {
-            None => Ok(Task(CellRef::counted(this.address.cast()))),
-            // SAFETY: the address is that of a waker in a box, which nobody else will drop.
-            Some(address) => Err(unsafe { Box::from_raw(address.as_ptr()) }),
-        }
-    }
-}
-
-impl From<Task> for TaskWaker {
-    fn from(task: Task) -> Self {
-        Self::new(ManuallyDrop::new(task).0.cell.cast())
-    }
-}
-
-impl Drop for TaskWaker {
-    #[inline]
-    fn drop(&mut self) {
-        drop(Self::new(self.address).into_parts());
-    }
-}
-
-/// Returns the address of a waker in a box, if it is that of one.
-#[inline]
-fn boxed(address: NonNull<()>) -> Option<NonNull<Waker>> {
-    let is_odd = address.addr().get() & 1 == 1;
-    is_odd.then(|| {
-        let even = address.as_ptr().map_addr(|address| address & !1);
-        NonNull::new(even.cast()).expect("an odd address is not 1, where nothing can be")
-    })
 }

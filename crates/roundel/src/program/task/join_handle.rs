@@ -3,10 +3,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::cell::OutcomeRef;
-use super::{ENDED, Task, TaskId, TaskWaker};
+use super::{ENDED, Task, TaskWaker, Travelling};
 use crate::program::deadlock::note;
 use crate::program::error::Error;
 
@@ -76,8 +77,9 @@ impl<T> JoinHandle<T> {
         Task((*self.task).clone())
     }
 
-    pub(crate) fn id(&self) -> TaskId {
-        self.task.id
+    /// Returns what other threads know the task by.
+    pub(crate) fn travelling(&self) -> Arc<Travelling> {
+        self.task.travelling()
     }
 
     /// Takes what the task has come to, when it has ended.

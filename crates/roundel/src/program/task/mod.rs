@@ -8,18 +8,19 @@ mod blocks;
 mod cell;
 mod join_handle;
 mod tasks;
-mod travelling;
+#[expect(unsafe_code, reason = "a waker knows its task by address")]
+mod waker;
 
 pub(crate) use blocks::Blocks;
-pub(crate) use cell::TaskWaker;
+pub(crate) use cell::Running;
 pub use join_handle::JoinHandle;
 pub(crate) use tasks::{TaskId, Tasks};
+pub(crate) use waker::{TaskWaker, Travelling};
 
 use std::any::Any;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
-use std::task::Waker;
 
 use super::panic::Panic;
 use super::runtime::{Core, Entry};
@@ -57,17 +58,17 @@ pub struct Task(CellRef);
 impl Task {
     /// Makes a task of a future and adds it to those of its runtime. It has yet to be woken.
     pub(crate) fn new<F>(
-        core: &Rc<Core>,
+        core: Rc<Core>,
         future: F,
         origin: &'static Location<'static>,
     ) -> (Self, JoinHandle<F::Output>)
     where
         F: Future + 'static,
     {
-        core.tasks.add(|id| {
-            let (cell, outcome) = CellRef::allocate(id, core, origin, future);
-            (Self(cell), JoinHandle::new(outcome))
-        })
+        let (cell, outcome) = CellRef::allocate(core, origin, future);
+        let task = Self(cell);
+        task.0.core.tasks.add(task.clone());
+        (task, JoinHandle::new(outcome))
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
@@ -101,8 +102,7 @@ impl Task {
         }
         header.set(QUEUED);
         if !header.is(RUNNING) {
-            let core = Rc::clone(&header.core);
-            core.dispatcher.push(Entry::Step(self));
+            self.0.queue();
         }
     }
 
@@ -110,14 +110,11 @@ impl Task {
     #[inline]
     pub(crate) fn step(self, core: &Core) {
         let header = &self.0;
-        header.clear(QUEUED);
         if header.is(ENDED | CANCELLED) {
+            header.clear(QUEUED);
             return self.abandon();
         }
-        core.running.set(Some(header.id));
-        let has_ended = self.0.poll();
-        core.running.set(None);
-        if has_ended {
+        if header.poll(core) {
             self.end();
         } else if header.is(CANCELLED | QUEUED) {
             header.set(QUEUED);
@@ -146,7 +143,7 @@ impl Task {
     fn end(self) {
         let header = &self.0;
         header.set(ENDED);
-        drop(header.core.tasks.remove(header.id));
+        drop(header.core.tasks.remove(&self));
         if let Some(joiner) = header.joiner.take() {
             joiner.wake();
         }
@@ -155,11 +152,6 @@ impl Task {
     #[inline]
     pub(crate) fn has_ended(&self) -> bool {
         self.0.is(ENDED)
-    }
-
-    #[inline]
-    fn is_woken_by(&self, waker: &Waker) -> bool {
-        self.0.is_woken_by(waker)
     }
 }
 
