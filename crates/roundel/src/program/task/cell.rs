@@ -309,11 +309,18 @@ impl<F: Future> TaskCell<F> {
         let this = unsafe { cell.cast::<Self>().as_ref() };
         let stage = StageMut::of(this).filter(|stage| !matches!(**stage, Stage::Pending(_)));
         let mut stage = stage.expect("only a task that has ended has an outcome");
+        if let Stage::Finished(output) = &mut *stage {
+            // Not the whole stage is moved, which may have been a large future.
+            // SAFETY: the output is overwritten at once, without being dropped.
+            let output = unsafe { ptr::read(output) };
+            // SAFETY: this is a stage, of which nothing is left that has to be dropped.
+            unsafe { ptr::write(&raw mut *stage, Stage::Taken) };
+            return Ok(output);
+        }
         match mem::replace(&mut *stage, Stage::Taken) {
-            Stage::Finished(output) => Ok(output),
             Stage::Panicked(payload) => Err(Error::Panicked(this.header.panic(payload))),
             Stage::Cancelled => Err(Error::Cancelled),
-            Stage::Pending(_) | Stage::Taken => panic!("a JoinHandle was polled after its end"),
+            _ => panic!("a JoinHandle was polled after its end"),
         }
     }
 
@@ -388,7 +395,8 @@ impl<'c, F: Future> StageMut<'c, F> {
     }
 
     /// Goes on to a later stage, which drops the future or the result of this one.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the stage is built where it will be")]
+    #[inline(always)]
     fn settle(&mut self, next: Stage<F>) {
         if !mem::needs_drop::<F>() {
             // This one is pending, and its future nothing that has to be dropped.
@@ -450,7 +458,18 @@ impl Header {
 }
 
 impl Drop for Header {
+    #[inline]
     fn drop(&mut self) {
+        if self.is(NAMED) || !self.travelling.get_mut().is_null() {
+            self.clean_up();
+        }
+    }
+}
+
+impl Header {
+    /// Takes back what few tasks have.
+    #[cold]
+    fn clean_up(&mut self) {
         let known = *self.travelling.get_mut();
         if !known.is_null() {
             // SAFETY: it is from an `Arc`, and this is the reference that the header has had.
