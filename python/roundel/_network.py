@@ -52,7 +52,6 @@ if TYPE_CHECKING:
             address: _Address | None = None,
             waiter: asyncio.Future[None] | None = None,
             extra: dict[str, object] | None = None,
-            **others: object,
         ) -> asyncio.DatagramTransport: ...
         def _make_read_pipe_transport(
             self,
@@ -79,7 +78,7 @@ if TYPE_CHECKING:
             server: asyncio.AbstractServer | None = None,
             backlog: int = 100,
             *timeouts: float | None,
-            **others: object,
+            **newer: contextvars.Context | None,  # `context`, from CPython 3.15 on
         ) -> None: ...
 else:
     _AsyncioLoop = object
@@ -120,14 +119,10 @@ class TransportMethods(_AsyncioLoop):
         server: asyncio.AbstractServer | None = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
-        if context is not None:  # from CPython 3.15 on: the protocol is called in it
-            return super()._make_socket_transport(
-                sock, protocol, waiter, extra=extra, server=server, context=context
-            )
         self._ensure_fd_no_transport(sock)
         base_events._set_nodelay(sock)  # type: ignore[attr-defined]
         extra = describe(sock, extra)
-        return _roundel.stream_transport(self, sock, protocol, waiter, extra, server)
+        return _roundel.stream_transport(self, sock, protocol, waiter, extra, server, context)
 
     def _make_datagram_transport(
         self,
@@ -136,12 +131,9 @@ class TransportMethods(_AsyncioLoop):
         address: _Address | None = None,
         waiter: asyncio.Future[None] | None = None,
         extra: dict[str, object] | None = None,
-        **others: object,
     ) -> asyncio.DatagramTransport:
-        if sock.family not in _FAMILIES or others.get("context") is not None:
-            return super()._make_datagram_transport(
-                sock, protocol, address, waiter, extra, **others
-            )
+        if sock.family not in _FAMILIES:
+            return super()._make_datagram_transport(sock, protocol, address, waiter, extra)
         self._ensure_fd_no_transport(sock)
         extra = describe(sock, extra)
         return _roundel.datagram_transport(self, sock, protocol, address, waiter, extra)
@@ -203,16 +195,17 @@ class TransportMethods(_AsyncioLoop):
         server: asyncio.AbstractServer | None = None,
         backlog: int = 100,
         *timeouts: float | None,
-        **others: object,
+        **newer: contextvars.Context | None,
     ) -> None:
         clients = getattr(server, "_clients", None)
         if isinstance(clients, weakref.WeakSet):  # from CPython 3.13 on
             server._clients = _roundel.clients(clients)  # type: ignore[union-attr]
-        if sslcontext is None and others.get("context") is None:
-            _roundel.serve(self, sock, protocol_factory, server, backlog)
+        if sslcontext is None:
+            context = newer.get("context")
+            _roundel.serve(self, sock, protocol_factory, server, backlog, context)
         else:
             super()._start_serving(
-                protocol_factory, sock, sslcontext, server, backlog, *timeouts, **others
+                protocol_factory, sock, sslcontext, server, backlog, *timeouts, **newer
             )
 
     def _serve_later(
@@ -221,12 +214,13 @@ class TransportMethods(_AsyncioLoop):
         sock: socket.socket,
         server: asyncio.AbstractServer | None,
         backlog: int,
+        context: contextvars.Context | None,
     ) -> None:
         """Goes on with a server for which there were not enough descriptors or memory."""
 
         def serve() -> None:
             if sock.fileno() != -1:
-                self._start_serving(protocol_factory, sock, None, server, backlog)
+                self._start_serving(protocol_factory, sock, None, server, backlog, context=context)
 
         self.call_later(constants.ACCEPT_RETRY_DELAY, serve)
 

@@ -226,6 +226,7 @@ def stream_transport(
     waiter: asyncio.Future[None] | None,
     extra: dict[str, object] | None,
     server: asyncio.AbstractServer | None,
+    context: Context | None,
 ) -> StreamTransport: ...
 def datagram_transport(
     loop: asyncio.AbstractEventLoop,
@@ -269,6 +270,7 @@ def serve(
     protocol_factory: Callable[[], asyncio.BaseProtocol],
     server: asyncio.AbstractServer | None,
     backlog: int,
+    context: Context | None,
 ) -> None: ...
 
 @final

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import sslproto
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from roundel import _roundel
 
@@ -71,12 +71,6 @@ else:
     _AsyncioTransport = sslproto._SSLProtocolTransport
     _AsyncioProtocol = sslproto.SSLProtocol
     _AsyncioLoop = object
-
-
-class _Newer(TypedDict, total=False):
-    """What asyncio takes from CPython 3.15 on."""
-
-    context: contextvars.Context
 
 
 class SSLTransport(_AsyncioTransport):
@@ -215,8 +209,9 @@ class SSLMethods(_AsyncioLoop):
             ssl_handshake_timeout,
             ssl_shutdown_timeout,
         )
-        newer: _Newer = {} if context is None else {"context": context}
-        transport = self._make_socket_transport(rawsock, tls, extra=extra, server=server, **newer)
+        transport = self._make_socket_transport(
+            rawsock, tls, extra=extra, server=server, context=context
+        )
         if isinstance(tls, SSLProtocol):
             tls._unmade = transport
         return tls._get_app_transport()

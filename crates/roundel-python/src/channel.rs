@@ -1,7 +1,7 @@
 //! `Channel`: what is run when something happens to a descriptor, or soon, on behalf of a native object.
 //!
 //! It is to a native object what a `Handle` is to a Python callable: made for each time that somebody begins to watch,
-//! with a context of its own, and cancelled when the watching ends. No Python callable is made or called for it.
+//! with a context to be run in, and cancelled when the watching ends. No Python callable is made or called for it.
 
 use std::cell::Cell;
 use std::os::fd::RawFd;
@@ -35,12 +35,21 @@ impl Channel {
         reaction: &'static Reaction,
         owner: &Obj<T>,
     ) -> Result<Obj<Self>> {
-        Ok(Obj::create(Self {
+        Ok(Self::within(copy_context()?, reaction, owner))
+    }
+
+    /// A channel for `owner`, in a context.
+    pub(crate) fn within<T: HotType>(
+        context: Object,
+        reaction: &'static Reaction,
+        owner: &Obj<T>,
+    ) -> Obj<Self> {
+        Obj::create(Self {
             reaction,
             owner: Slot::new(Some(owner.as_any().clone())),
-            context: Slot::new(Some(copy_context()?)),
+            context: Slot::new(Some(context)),
             cancelled: Cell::new(false),
-        }))
+        })
     }
 
     /// Keeps it from being run, even if it is in the ready queue already.
@@ -62,10 +71,7 @@ impl Channel {
         let (Some(owner), Some(context)) = (this.owner.get(), this.context.get()) else {
             return Ok(());
         };
-        let ran = {
-            let _entered = Entered::new(&context)?;
-            (this.reaction.run)(&owner)
-        };
+        let ran = Entered::new(&context).and_then(|_entered| (this.reaction.run)(&owner));
         ran.or_else(|raised| this.failed(event_loop, raised))
     }
 

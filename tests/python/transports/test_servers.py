@@ -1,6 +1,7 @@
 """Servers: connections are accepted, told of, counted and closed."""
 
 import asyncio
+import contextvars
 import errno
 import gc
 import logging
@@ -275,12 +276,20 @@ async def test_many_connections_at_a_time():
 @EITHER
 def test_without_descriptors_it_waits_and_goes_on(new_loop, monkeypatch):
     monkeypatch.setattr(constants, "ACCEPT_RETRY_DELAY", 0.05)
+    variable = contextvars.ContextVar("variable")
+    seen = []
+
+    def factory():
+        seen.append(variable.get())
+        return Accepted()
 
     async def main():
+        variable.set("server's")
         contexts = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: contexts.append(context))
-        server, address = await serve(backlog=1)
+        server, address = await serve(factory, backlog=1)
+        variable.set("later")
         client = socket.socket()
         free = os.dup(client.fileno())
         os.close(free)
@@ -296,6 +305,7 @@ def test_without_descriptors_it_waits_and_goes_on(new_loop, monkeypatch):
         assert context["exception"].errno == errno.EMFILE
         assert context["socket"].getsockname() == address
         await until(lambda: Accepted.made)
+        assert seen == ["server's"]
         client.close()
         await Accepted.made[0].lost
         server.close()
@@ -312,7 +322,7 @@ def test_a_server_closed_while_it_waits_for_descriptors_stays_closed(monkeypatch
         loop.set_exception_handler(lambda _, context: contexts.append(context))
         server, _ = await serve()
         listening = server.sockets[0]._sock
-        loop._serve_later(Accepted, listening, server, 1)
+        loop._serve_later(Accepted, listening, server, 1, None)
         server.close()
         await asyncio.sleep(0.05)
         assert contexts == []

@@ -1,7 +1,6 @@
 """Stream transports: what a protocol is told, and what is sent."""
 
 import asyncio
-import contextvars
 import gc
 import logging
 import socket
@@ -424,31 +423,3 @@ def test_what_ends_a_program_leaves_the_loop(new_loop, kind):
     with pytest.raises(kind), asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main())
     gc.collect()
-
-
-@either
-async def test_contexts():
-    """A protocol's callbacks share the context that reading began in, and no other."""
-    variable = contextvars.ContextVar("variable", default=0)
-    seen = []
-
-    class Counting(Recorder):
-        def data_received(self, data):
-            seen.append(variable.get())
-            variable.set(variable.get() + 1)
-            super().data_received(data)
-
-        def connection_lost(self, exc):
-            seen.append(variable.get())
-            super().connection_lost(exc)
-
-    variable.set(10)
-    transport, protocol, theirs = await connect(Counting)
-    variable.set(20)
-    for number in range(2):
-        theirs.sendall(b"x")
-        await until(lambda number=number: len(seen) == number + 1)
-    transport.close()
-    await protocol.lost
-    assert seen == [10, 11, 20]
-    theirs.close()

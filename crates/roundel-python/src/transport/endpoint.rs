@@ -11,7 +11,7 @@ use crate::event_loop::EventLoop;
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, HotType, IntoObject, Numbered, Obj, Object, Place, Raised, Result, Signature, Slot,
-    Visit, exceptions, is_instance_of, none,
+    Visit, copy_context, exceptions, is_instance_of, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -27,6 +27,8 @@ pub(crate) struct Endpoint {
     pub(super) protocol: Slot,
     pub(super) receiving: Cell<Receiving>,
     pub(super) server: Slot,
+    /// What the protocol is called in, from CPython 3.15 on: a context of the connection's.
+    pub(super) context: Slot,
     pub(super) descriptor: Descriptor,
     pub(super) limits: Limits,
     /// `close()` was called, or something went wrong.
@@ -51,6 +53,24 @@ impl Endpoint {
         self.event_loop
             .get()
             .ok_or_else(|| Raised::new(&exceptions::runtime_error(), "the transport is closed"))
+    }
+
+    /// The context to call the protocol in: that of the connection, or else a copy of the current one.
+    fn context(&self) -> Result<Object> {
+        match self.context.get() {
+            Some(context) => Ok(context),
+            None => copy_context(),
+        }
+    }
+
+    /// `loop.call_soon(callback, *args)` in that context.
+    pub(super) fn call_soon(
+        &self,
+        event_loop: &Obj<EventLoop>,
+        callback: &Object,
+        args: &[Object],
+    ) -> Result<()> {
+        LoopRef::of(event_loop.as_any()).call_soon(callback, args, &self.context()?)
     }
 
     /// Calls a method of the protocol.
@@ -78,6 +98,7 @@ impl Endpoint {
         visit.slot(&self.event_loop);
         visit.slot(&self.protocol);
         visit.slot(&self.server);
+        visit.slot(&self.context);
         self.descriptor.traverse(visit);
     }
 
@@ -86,6 +107,7 @@ impl Endpoint {
         self.event_loop.set(None);
         self.protocol.set(None);
         self.server.set(None);
+        self.context.set(None);
     }
 }
 
@@ -145,13 +167,18 @@ pub(crate) trait Transport: HotType + Numbered {
         Ok(())
     }
 
+    /// A channel in the context of the connection.
+    fn channel(this: &Obj<Self>, reaction: &'static Reaction) -> Result<Obj<Channel>> {
+        Ok(Channel::within(this.endpoint().context()?, reaction, this))
+    }
+
     /// Begins to read, unless it was paused or closed before.
     fn start_reading(this: &Obj<Self>) -> Result<()> {
         let endpoint = this.endpoint();
         if !endpoint.is_reading() {
             return Ok(());
         }
-        let channel = Channel::create(Self::READ, this)?;
+        let channel = Self::channel(this, Self::READ)?;
         endpoint
             .event_loop()?
             .when_readable(endpoint.descriptor.number(), channel)
@@ -188,13 +215,14 @@ pub(crate) trait Transport: HotType + Numbered {
         waiter: Option<&Object>,
     ) -> Result<()> {
         let made = protocol.attr(&names().connection_made)?;
-        call_soon(event_loop, &made, std::slice::from_ref(this.as_any()))?;
-        event_loop.run_soon(Channel::create(Self::START, this)?)?;
+        let endpoint = this.endpoint();
+        endpoint.call_soon(event_loop, &made, std::slice::from_ref(this.as_any()))?;
+        event_loop.run_soon(Self::channel(this, Self::START)?)?;
         match waiter {
             None => Ok(()),
             Some(waiter) => {
                 let set = &names().set_result_unless_cancelled;
-                call_soon(event_loop, set, &[waiter.clone(), none()])
+                endpoint.call_soon(event_loop, set, &[waiter.clone(), none()])
             }
         }
     }
@@ -254,7 +282,7 @@ pub(crate) trait Transport: HotType + Numbered {
         endpoint.lost.set(endpoint.lost.get() + 1);
         let exception = exception.cloned().unwrap_or_else(none);
         let lose = this.as_any().attr(&names()._call_connection_lost)?;
-        call_soon(event_loop, &lose, &[exception])
+        endpoint.call_soon(event_loop, &lose, &[exception])
     }
 
     /// `_call_connection_lost(exception)`: tells the protocol, then closes the descriptor.
@@ -268,6 +296,7 @@ pub(crate) trait Transport: HotType + Numbered {
         let closed = endpoint.descriptor.close().map_err(Raised::fetch);
         endpoint.protocol.set(None);
         endpoint.event_loop.set(None);
+        endpoint.context.set(None);
         let detached = Self::detach(this).map_err(Raised::fetch);
         for failed in [told.map(drop), closed, detached] {
             failed.map_err(Raised::restore)?;
@@ -431,16 +460,6 @@ pub(crate) trait Transport: HotType + Numbered {
         report(this.endpoint().descriptor.close());
         report(Self::detach(this));
     }
-}
-
-/// `loop.call_soon(callback, *args)` in a copy of the current context.
-pub(super) fn call_soon(
-    event_loop: &Obj<EventLoop>,
-    callback: &Object,
-    args: &[Object],
-) -> Result<()> {
-    let context = crate::hot::copy_context()?;
-    LoopRef::of(event_loop.as_any()).call_soon(callback, args, &context)
 }
 
 /// `native_transport(loop, fd)`.

@@ -18,7 +18,7 @@ use crate::event_loop::{EventLoop, descriptor};
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Class, Deque, HotType, IntoObject, Obj, Object, Raised, Result, Signature, Slot,
-    TypeCell, Visit, exceptions, none, with_descriptor,
+    TypeCell, Visit, copy_of, exceptions, none, with_descriptor,
 };
 use crate::names::names;
 
@@ -38,20 +38,36 @@ pub(crate) struct Listener {
     socket: Slot,
     protocol_factory: Slot,
     server: Slot,
+    /// Each connection has a copy of it, from CPython 3.15 on.
+    context: Slot,
     descriptor: Descriptor,
     /// How many connections are accepted at a time.
     backlog: Cell<usize>,
-    accepted: Deque<(OwnedFd, Option<Address>)>,
+    accepted: Deque<Accepted>,
+}
+
+/// A connection that waits for its protocol.
+pub(super) struct Accepted {
+    pub(super) connection: OwnedFd,
+    pub(super) peer: Option<Address>,
+    pub(super) context: Option<Object>,
 }
 
 impl Listener {
-    /// `serve(loop, sock, protocol_factory, server, backlog)`: accepts what comes, until the socket is not watched any more.
+    /// `serve(loop, sock, protocol_factory, server, backlog, context)`: accepts what comes, until the socket is not watched any more.
     pub(super) fn serve(args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<5> = Signature::function(
+        static SIGNATURE: Signature<6> = Signature::function(
             "serve",
-            [c"loop", c"sock", c"protocol_factory", c"server", c"backlog"],
+            [
+                c"loop",
+                c"sock",
+                c"protocol_factory",
+                c"server",
+                c"backlog",
+                c"context",
+            ],
         );
-        let [event_loop, socket, factory, server, backlog] = SIGNATURE.bind(args)?;
+        let [event_loop, socket, factory, server, backlog, context] = SIGNATURE.bind(args)?;
         let (Some(socket), Some(backlog)) = (socket, backlog) else {
             return Ok(());
         };
@@ -65,6 +81,7 @@ impl Listener {
             socket: Slot::new(Some(socket.clone())),
             protocol_factory: Slot::new(factory.cloned()),
             server: Slot::new(server.and_then(Object::not_none).cloned()),
+            context: Slot::new(context.and_then(Object::not_none).cloned()),
             descriptor: Descriptor::of(socket)?,
             backlog: Cell::new(usize::try_from(backlog.to_i64()?).unwrap_or(0)),
             accepted: Deque::new(),
@@ -87,8 +104,7 @@ impl Listener {
                     if event_loop.is_debug() {
                         this.log_accepted(peer.as_ref())?;
                     }
-                    this.accepted.push_back((connection, peer));
-                    event_loop.run_soon(Channel::create(&OPEN, this)?)?;
+                    Self::open_soon(this, &event_loop, connection, peer)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 // It has gone before it was accepted; others may have come.
@@ -100,6 +116,26 @@ impl Listener {
             }
         }
         Ok(())
+    }
+
+    /// Has protocol and transport made in the next turn.
+    fn open_soon(
+        this: &Obj<Self>,
+        event_loop: &Obj<EventLoop>,
+        connection: OwnedFd,
+        peer: Option<Address>,
+    ) -> Result<()> {
+        let context = this.context.get().map(|all| copy_of(&all)).transpose()?;
+        let channel = match &context {
+            Some(own) => Channel::within(own.clone(), &OPEN, this),
+            None => Channel::create(&OPEN, this)?,
+        };
+        this.accepted.push_back(Accepted {
+            connection,
+            peer,
+            context,
+        });
+        event_loop.run_soon(channel)
     }
 
     #[cold]
@@ -128,17 +164,18 @@ impl Listener {
         let factory = self.protocol_factory.get().unwrap_or_else(none);
         let server = self.server.get().unwrap_or_else(none);
         let backlog = self.backlog.get().into_object()?;
+        let context = self.context.get().unwrap_or_else(none);
         event_loop_object
             .call_method(
                 &names()._serve_later,
-                [&factory, &socket, &server, &backlog],
+                [&factory, &socket, &server, &backlog, &context],
             )
             .map(drop)
     }
 
     /// Makes the protocol and the transport of the connection that has waited the longest.
     fn open_next(this: &Obj<Self>) -> Result<()> {
-        let (Some(event_loop), Some((connection, peer)), Some(factory)) = (
+        let (Some(event_loop), Some(accepted), Some(factory)) = (
             this.event_loop.get(),
             this.accepted.pop_front(),
             this.protocol_factory.get(),
@@ -150,7 +187,7 @@ impl Listener {
             Err(raised) => return Self::failed(&event_loop, raised, None),
         };
         let server = this.server.get();
-        StreamTransport::accepted(&event_loop, connection, peer, &protocol, server.as_ref())
+        StreamTransport::accepted(&event_loop, accepted, &protocol, server.as_ref())
             .or_else(|raised| Self::failed(&event_loop, raised, Some(&protocol)))
     }
 
@@ -200,12 +237,20 @@ impl HotType for Listener {
         visit.slot(&self.socket);
         visit.slot(&self.protocol_factory);
         visit.slot(&self.server);
+        visit.slot(&self.context);
         self.descriptor.traverse(visit);
+        self.accepted.traverse(visit, |accepted, visit| {
+            if let Some(context) = &accepted.context {
+                visit.object(context);
+            }
+        });
     }
 
     fn clear(&self) {
         self.event_loop.set(None);
         self.protocol_factory.set(None);
         self.server.set(None);
+        self.context.set(None);
+        drop(self.accepted.take());
     }
 }

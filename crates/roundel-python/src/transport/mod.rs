@@ -40,7 +40,7 @@ pub(crate) fn register(module: &Module) -> Result<()> {
         )?
         .function(
             c"stream_transport",
-            c"stream_transport(loop, sock, protocol, waiter, extra, server)\n--\n\nMake a transport of a socket that is connected.",
+            c"stream_transport(loop, sock, protocol, waiter, extra, server, context)\n--\n\nMake a transport of a socket that is connected; its protocol is called in the context, if there is one.",
             stream::StreamTransport::make,
         )?
         .class::<datagram::DatagramTransport>()?
@@ -73,7 +73,7 @@ pub(crate) fn register(module: &Module) -> Result<()> {
         )?
         .function(
             c"serve",
-            c"serve(loop, sock, protocol_factory, server, backlog)\n--\n\nAccept connections until the socket is not watched any more.",
+            c"serve(loop, sock, protocol_factory, server, backlog, context)\n--\n\nAccept connections until the socket is not watched any more, each in a copy of the context, if there is one.",
             listener::Listener::serve,
         )?;
     let class = stream::StreamTransport::cell().object();

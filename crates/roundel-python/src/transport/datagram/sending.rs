@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use roundel::socket;
 
 use super::DatagramTransport;
-use crate::channel::{Channel, Reaction};
+use crate::channel::Reaction;
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Buffer, Bytes, Obj, Object, Raised, Result, Signature, Str, exceptions, is_instance_of,
@@ -80,7 +80,7 @@ impl DatagramTransport {
             match Self::send(this, &data, &address)? {
                 Sent::Done | Sent::Failed => return Ok(()),
                 Sent::Later => {
-                    let channel = Channel::create(&WRITE, this)?;
+                    let channel = Self::channel(this, &WRITE)?;
                     let fd = this.endpoint.descriptor.number();
                     this.endpoint.event_loop()?.when_writable(fd, channel)?;
                 }

@@ -14,7 +14,7 @@ use crate::hot::{
 use crate::names::names;
 use crate::transport::common;
 use crate::transport::descriptor::exception;
-use crate::transport::endpoint::{Endpoint, Transport, call_soon};
+use crate::transport::endpoint::{Endpoint, Transport};
 
 /// `EIO`, what a terminal says that has gone.
 const IO_ERROR: i64 = 5;
@@ -125,7 +125,7 @@ impl ReadPipeTransport {
         let event_loop = this.endpoint.event_loop()?;
         event_loop.remove_reader(this.endpoint.descriptor.number())?;
         let eof_received = protocol.attr(&names().eof_received)?;
-        call_soon(&event_loop, &eof_received, &[])?;
+        this.endpoint.call_soon(&event_loop, &eof_received, &[])?;
         Self::lose_soon(this, &event_loop, None)
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use roundel::socket;
 
 use super::Pipe;
-use crate::channel::{Channel, Reaction};
+use crate::channel::Reaction;
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Buffer, Bytes, Class, Derived, HotType, Numbered, Obj, Object, Place, Raised, Result,
@@ -72,7 +72,7 @@ impl Transport for WritePipeTransport {
         if !this.hears_of_end.get() || this.endpoint.closing.get() {
             return Ok(());
         }
-        let channel = Channel::create(Self::READ, this)?;
+        let channel = Self::channel(this, Self::READ)?;
         let event_loop = this.endpoint.event_loop()?;
         event_loop.when_readable(this.endpoint.descriptor.number(), channel)
     }
@@ -185,7 +185,7 @@ impl WritePipeTransport {
     fn keep(this: &Obj<Self>, bytes: Object, sent: usize) -> Result<()> {
         if this.backlog.is_empty() {
             let event_loop = this.endpoint.event_loop()?;
-            let channel = Channel::create(&WRITE, this)?;
+            let channel = Self::channel(this, &WRITE)?;
             event_loop.when_writable(this.endpoint.descriptor.number(), channel)?;
         }
         this.backlog.push(bytes, sent);

@@ -14,7 +14,6 @@ mod writing;
 pub(super) use class::FlowControl;
 
 use std::cell::Cell;
-use std::os::fd::OwnedFd;
 
 use extra::Extra;
 use roundel::socket::{self, Address};
@@ -22,6 +21,7 @@ use roundel::socket::{self, Address};
 use super::backlog::Backlog;
 use super::descriptor::Descriptor;
 use super::endpoint::{Endpoint, Transport};
+use super::listener::Accepted;
 use crate::channel::Reaction;
 use crate::event_loop::EventLoop;
 use crate::hot::{
@@ -92,9 +92,9 @@ impl StreamTransport {
         self.endpoint.closing.get()
     }
 
-    /// `stream_transport(loop, sock, protocol, waiter, extra, server)`: for a socket that somebody else has made.
+    /// `stream_transport(loop, sock, protocol, waiter, extra, server, context)`: for a socket that somebody else has made.
     pub(super) fn make(args: &Args<'_>) -> Result<Obj<Self>> {
-        static SIGNATURE: Signature<6> = Signature::function(
+        static SIGNATURE: Signature<7> = Signature::function(
             "stream_transport",
             [
                 c"loop",
@@ -103,10 +103,11 @@ impl StreamTransport {
                 c"waiter",
                 c"extra",
                 c"server",
+                c"context",
             ],
         );
         let given = SIGNATURE.bind(args)?;
-        let [event_loop, socket, protocol, waiter, extra, server] =
+        let [event_loop, socket, protocol, waiter, extra, server, context] =
             given.map(|given| given.cloned().unwrap_or_else(none));
         let Some(event_loop) = event_loop.downcast::<EventLoop>() else {
             let text = "a native transport needs a native loop";
@@ -114,6 +115,7 @@ impl StreamTransport {
         };
         let this = Obj::create(Self::default());
         this.extra.give(extra.not_none().cloned());
+        this.endpoint.context.set(context.not_none().cloned());
         let descriptor = Descriptor::of(&socket)?;
         Self::begin(&this, event_loop, &protocol, &descriptor, server.not_none())?;
         Self::start(&this, event_loop, &protocol, waiter.not_none())?;
@@ -123,12 +125,17 @@ impl StreamTransport {
     /// Makes the transport of a connection that was accepted.
     pub(super) fn accepted(
         event_loop: &Obj<EventLoop>,
-        connection: OwnedFd,
-        peer: Option<Address>,
+        accepted: Accepted,
         protocol: &Object,
         server: Option<&Object>,
     ) -> Result<()> {
+        let Accepted {
+            connection,
+            peer,
+            context,
+        } = accepted;
         let this = Obj::create(Self::default());
+        this.endpoint.context.set(context);
         if let Some(Address::Internet(_)) = peer {
             // Of a connection that is gone already; it will be found out by reading.
             drop(socket::send_at_once(&connection));

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use roundel::socket;
 
 use super::StreamTransport;
-use crate::channel::{Channel, Reaction};
+use crate::channel::Reaction;
 use crate::event_loop::os_error;
 use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
 use crate::names::names;
@@ -126,7 +126,7 @@ impl StreamTransport {
 
     fn watch(this: &Obj<Self>) -> Result<()> {
         let event_loop = this.endpoint.event_loop()?;
-        let channel = Channel::create(&WRITE, this)?;
+        let channel = Self::channel(this, &WRITE)?;
         event_loop.when_writable(this.endpoint.descriptor.number(), channel)
     }
 
