@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         _app_reading_paused: bool
 
         def _do_flush(self) -> None: ...
+        def _on_shutdown_complete(self, shutdown_exc: BaseException | None) -> None: ...
         def _get_app_transport(self) -> SSLTransport: ...
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
@@ -76,21 +77,31 @@ else:
 class SSLTransport(_AsyncioTransport):
     """What the program's protocol writes to."""
 
-    _ssl_protocol: SSLProtocol
+    _ssl_protocol: SSLProtocol | None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypts bytes and sends them, without waiting."""
-        self._ssl_protocol._write_data(data)
+        protocol = self._ssl_protocol
+        if protocol is None:
+            super().write(data)
+        else:
+            protocol._write_data(data)
 
     def close(self) -> None:
         """Sends what was written, ends the session in order and closes the connection.
 
-        To close once more changes nothing; in asyncio, nothing can end the connection after that.
+        To close once more forgets a session that is over, so that no cycle is left. asyncio
+        forgets any, and then nothing can end the connection.
         """
+        protocol = self._ssl_protocol
+        if protocol is None:
+            return
         if not self._closed:
             super().close()
-            self._ssl_protocol._close_unmade()
-            self._loop.call_soon(self._ssl_protocol._close_ended)
+            protocol._close_unmade()
+            self._loop.call_soon(protocol._close_ended)
+        elif protocol._is_over:
+            self._ssl_protocol = None
 
 
 class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]  # no keywords
@@ -100,6 +111,7 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
     _app_transport: SSLTransport | None  # type: ignore[assignment]
     # The transport below, as long as it has not told us of itself.
     _unmade: asyncio.Transport | None = None
+    _is_over = False
 
     # The native base has one, too, and comes first.
     __init__ = sslproto.SSLProtocol.__init__
@@ -136,6 +148,10 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
         """
         if self._state is sslproto.SSLProtocolState.FLUSHING and self._app_reading_paused:
             self._do_flush()
+
+    def _on_shutdown_complete(self, shutdown_exc: BaseException | None) -> None:
+        self._is_over = True
+        super()._on_shutdown_complete(shutdown_exc)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the handshake."""

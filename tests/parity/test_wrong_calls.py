@@ -42,10 +42,12 @@ WORDED_BY_PYTHON = {
     "streams: feed_data of a string",
 }
 
+MODULES = re.compile(r"asyncio\.locks\.|_asyncio\.|roundel\.")
+
 
 def without_modules(name, answer):
     """Takes out of the interpreter's own messages what a type is called and where it is from."""
-    result = answer.result.replace("asyncio.locks.", "").replace("roundel.", "")
+    result = MODULES.sub("", answer.result)
     if name in WORDED_BY_PYTHON:
         result = re.sub(r"(\w+Error): .*", r"\1", result)
     scrubbed = {

@@ -26,4 +26,6 @@ def test_a_program_sleeps_without_a_bad_access():
     command = ["valgrind", "--quiet", "--error-exitcode=99", "--undef-value-errors=no"]
     command += [sys.executable, "-c", PROGRAM]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Fatal error at startup" in run.stderr:
+        pytest.skip("valgrind can't run this Python")
     assert (run.returncode, run.stdout) == (0, "slept\n"), run.stderr

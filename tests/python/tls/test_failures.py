@@ -67,6 +67,25 @@ def test_a_transport_that_was_closed_twice_can_be_aborted():
     roundel.run(main())
 
 
+def test_a_session_that_is_over_is_forgotten_by_one_more_close(both):
+    async def main(_):
+        async with connected() as (client, server):
+            server.transport.close()
+            await client.lost
+            session = weakref.ref(client.transport._ssl_protocol)
+            client.transport.close()
+            await asyncio.sleep(0)
+            assert session() is None
+            client.transport.write(b"")
+            with pytest.raises(TypeError, match="data: expecting a bytes-like instance, got str"):
+                client.transport.write("text")
+            with pytest.raises(AttributeError):
+                client.transport.write(b"x")
+            client.transport.close()
+
+    both(main)
+
+
 def test_damaged_records_are_refused_with_pythons_exception(both):
     async def main(reports):
         async with connected() as (client, server):

@@ -89,17 +89,20 @@ impl Future {
     }
 
     /// Makes it pending, also once more; raises `RuntimeError` for the latter from CPython 3.15 on.
-    pub(crate) fn reset(&self, name: &str) -> Result<()> {
-        if cfg!(Py_3_15) && self.event_loop.get().is_some() {
-            let text = format!("{name} object is already initialized");
+    pub(crate) fn reset(this: &Obj<Self>) -> Result<()> {
+        if cfg!(Py_3_15) && this.event_loop.get().is_some() {
+            let text = format!(
+                "{} object is already initialized",
+                this.as_any().type_name()?
+            );
             return Err(Raised::new(&exceptions::runtime_error(), text));
         }
-        self.state.set(State::Pending);
-        self.log_traceback.set(false);
-        self.blocking.set(false);
-        self.outcome.set(None);
-        drop(self.callback.take());
-        drop(self.rare.take());
+        this.state.set(State::Pending);
+        this.log_traceback.set(false);
+        this.blocking.set(false);
+        this.outcome.set(None);
+        drop(this.callback.take());
+        drop(this.rare.take());
         Ok(())
     }
 
@@ -119,7 +122,7 @@ impl Future {
             .required(0)
             .positional(0);
         let [event_loop] = SIGNATURE.bind(args)?;
-        this.reset("Future")?;
+        Self::reset(this)?;
         this.attach(&loop_or_current(event_loop)?)
     }
 

@@ -167,7 +167,7 @@ impl Task {
         let [coroutine, event_loop, name, context, eager] = SIGNATURE.bind(args)?;
         let coroutine = coroutine.expect("invariant: a required parameter is bound");
         let event_loop = loop_or_current(event_loop)?;
-        this.base().reset("Task")?;
+        Future::reset(this.base())?;
         this.base().attach(&event_loop)?;
         current::unregister_pending(this)?;
         if let Err(raised) = check_coroutine(coroutine) {
