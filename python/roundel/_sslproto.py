@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         _app_reading_paused: bool
 
         def _do_flush(self) -> None: ...
-        def _on_shutdown_complete(self, shutdown_exc: BaseException | None) -> None: ...
         def _get_app_transport(self) -> SSLTransport: ...
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
@@ -82,7 +81,7 @@ class SSLTransport(_AsyncioTransport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypts bytes and sends them, without waiting."""
         protocol = self._ssl_protocol
-        if protocol is None:
+        if protocol is None:  # it was closed once more when all was over
             super().write(data)
         else:
             protocol._write_data(data)
@@ -90,8 +89,8 @@ class SSLTransport(_AsyncioTransport):
     def close(self) -> None:
         """Sends what was written, ends the session in order and closes the connection.
 
-        To close once more forgets a session that is over, so that no cycle is left. asyncio
-        forgets any, and then nothing can end the connection.
+        Who closes it once more lets go of the connection as soon as it is over. asyncio lets go
+        at once, and nothing can end the connection after that.
         """
         protocol = self._ssl_protocol
         if protocol is None:
@@ -100,8 +99,10 @@ class SSLTransport(_AsyncioTransport):
             super().close()
             protocol._close_unmade()
             self._loop.call_soon(protocol._close_ended)
-        elif protocol._is_over:
-            self._ssl_protocol = None
+        elif protocol._transport is None:
+            super().close()
+        else:
+            protocol._is_let_go = True
 
 
 class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]  # no keywords
@@ -111,7 +112,8 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
     _app_transport: SSLTransport | None  # type: ignore[assignment]
     # The transport below, as long as it has not told us of itself.
     _unmade: asyncio.Transport | None = None
-    _is_over = False
+    # The transport above has been closed once more.
+    _is_let_go = False
 
     # The native base has one, too, and comes first.
     __init__ = sslproto.SSLProtocol.__init__
@@ -149,14 +151,17 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
         if self._state is sslproto.SSLProtocolState.FLUSHING and self._app_reading_paused:
             self._do_flush()
 
-    def _on_shutdown_complete(self, shutdown_exc: BaseException | None) -> None:
-        self._is_over = True
-        super()._on_shutdown_complete(shutdown_exc)
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the handshake."""
         self._unmade = None
         super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Ends what there is of the connection."""
+        transport = self._app_transport
+        super().connection_lost(exc)
+        if self._is_let_go and transport is not None:
+            transport.close()
 
 
 def _hand_over(streams: _AsyncioStreams, tls: _AsyncioProtocol) -> None:

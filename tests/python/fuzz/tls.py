@@ -14,7 +14,7 @@ import roundel
 from .program import BufferedProgram, Program, describe
 from .wire import CONTEXTS, Peer
 
-CALM_TURNS = 200  # in which the system is asked several times what has come
+CALM_TURNS = 200  # in which the system is asked what has come by roundel, too, and no time passes
 ATTENTION = 0.8  # how likely the peer reads at a step
 HANDSHAKE_SECONDS, SHUTDOWN_SECONDS = 5.0, 3.0
 TIME_IS_UP = "time is up"
@@ -37,10 +37,6 @@ class Session:
 
     async def settle(self):
         """Lets everything happen that can; or, in haste, some."""
-        if isinstance(asyncio.get_running_loop(), VirtualLoop):
-            await asyncio.sleep(0.001)
-            return
-        # A virtual clock of ours would wait a little for descriptors before it jumps.
         for _ in range(self.draw.randrange(4) if self.hasty else CALM_TURNS):
             await asyncio.sleep(0)
 
