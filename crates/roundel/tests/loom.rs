@@ -58,12 +58,88 @@ mod program {
 
     #[allow(dead_code, reason = "written for the crate, of which this is a part")]
     pub(crate) mod promise;
+
+    #[allow(dead_code, reason = "written for the crate, of which this is a part")]
+    pub(crate) mod pool;
+
+    pub(crate) mod task {
+        pub(crate) mod lazy_arc;
+    }
 }
 
 mod sync {
-    pub(crate) use loom::sync::atomic::{AtomicBool, Ordering};
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
+    pub(crate) use loom::thread;
     pub(crate) use std::sync::PoisonError;
+
+    use std::sync::LockResult;
+    use std::time::Duration;
+
+    loom::lazy_static! {
+        static ref WAITED_FOR: Mutex<Vec<Arc<Waited>>> = Mutex::new(Vec::new());
+    }
+
+    /// Ends the patience of all who wait for no longer than a certain time.
+    pub(crate) fn time_is_up() {
+        for waited in WAITED_FOR.lock().unwrap().iter() {
+            waited.is_over.store(true, Ordering::SeqCst);
+            waited.changed.notify_all();
+        }
+    }
+
+    /// loom's, but for the time that may run out.
+    pub(crate) struct Condvar(Arc<Waited>);
+
+    struct Waited {
+        changed: loom::sync::Condvar,
+        is_over: AtomicBool,
+    }
+
+    /// What `std`'s `WaitTimeoutResult` says.
+    pub(crate) struct Outcome(bool);
+
+    impl Outcome {
+        pub(crate) fn timed_out(&self) -> bool {
+            self.0
+        }
+    }
+
+    impl Condvar {
+        pub(crate) fn new() -> Self {
+            Self(Arc::new(Waited {
+                changed: loom::sync::Condvar::new(),
+                is_over: AtomicBool::new(false),
+            }))
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.0.changed.notify_one();
+        }
+
+        pub(crate) fn notify_all(&self) {
+            self.0.changed.notify_all();
+        }
+
+        pub(crate) fn wait<'g, T>(
+            &self,
+            guard: MutexGuard<'g, T>,
+        ) -> LockResult<MutexGuard<'g, T>> {
+            self.0.changed.wait(guard)
+        }
+
+        pub(crate) fn wait_timeout<'g, T>(
+            &self,
+            guard: MutexGuard<'g, T>,
+            _time: Duration,
+        ) -> LockResult<(MutexGuard<'g, T>, Outcome)> {
+            if !self.0.is_over.load(Ordering::SeqCst) {
+                WAITED_FOR.lock().unwrap().push(Arc::clone(&self.0));
+            }
+            let guard = self.0.changed.wait(guard).unwrap();
+            Ok((guard, Outcome(self.0.is_over.load(Ordering::SeqCst))))
+        }
+    }
 }
 
 mod sys {
@@ -102,9 +178,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
 use inbox::Inbox;
+use loom::cell::UnsafeCell;
 use loom::thread;
 use program::error::Error;
+use program::pool::Pool;
 use program::promise::promise;
+use program::task::lazy_arc::LazyArc;
 use program::thread_queue::ThreadQueue;
 use sync::Arc;
 use sys::Notifier;
@@ -316,5 +395,115 @@ fn an_item_is_not_lost_with_who_gives_up_waiting() {
         }
         assert_eq!(block_on(queue.get()), Ok(1));
         thread.join().unwrap();
+    });
+}
+
+/// Something that whoever gets at it reads without asking anybody.
+struct Made(UnsafeCell<u32>);
+
+impl Made {
+    fn new() -> Self {
+        let made = Self(UnsafeCell::new(0));
+        // SAFETY: nobody else has it yet.
+        made.0.with_mut(|place| unsafe { *place = 7 });
+        made
+    }
+
+    fn read(&self) -> u32 {
+        // SAFETY: nobody changes it any more; loom looks whether that is seen.
+        self.0.with(|place| unsafe { *place })
+    }
+}
+
+// SAFETY: as above.
+unsafe impl Sync for Made {}
+// SAFETY: as above.
+unsafe impl Send for Made {}
+
+#[test]
+fn all_who_ask_at_once_get_the_same() {
+    loom::model(|| {
+        let lazy = Arc::new(LazyArc::new());
+        let others = [(); 2].map(|()| {
+            let lazy = Arc::clone(&lazy);
+            thread::spawn(move || {
+                let kept = Arc::clone(&lazy.get_or_make(Made::new));
+                assert_eq!(kept.read(), 7);
+                kept
+            })
+        });
+        if let Some(known) = lazy.get() {
+            assert_eq!(known.read(), 7);
+        }
+        let [one, other] = others.map(|thread| thread.join().unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one, &lazy.get().unwrap()));
+        assert_eq!(Arc::strong_count(&one), 3);
+    });
+}
+
+#[test]
+fn what_is_kept_outlives_who_has_lent_it() {
+    loom::model(|| {
+        let lazy = Arc::new(LazyArc::new());
+        let thread = thread::spawn({
+            let lazy = Arc::clone(&lazy);
+            move || Arc::clone(&lazy.get_or_make(Made::new))
+        });
+        drop(lazy);
+        assert_eq!(thread.join().unwrap().read(), 7);
+    });
+}
+
+/// Checks what has too many interleavings: those in which threads are interrupted twice at the most.
+fn model(check: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    builder.check(check);
+}
+
+/// Has a thread of the pool keep a promise.
+fn push(pool: &Pool, number: u32) -> program::promise::Promised<u32> {
+    let (promise, promised) = promise();
+    pool.push(Box::new(move || promise.keep(Ok(number))))
+        .unwrap();
+    promised
+}
+
+#[test]
+fn a_pool_does_all_that_it_was_given() {
+    model(|| {
+        let pool = Pool::new();
+        let promised = [push(&pool, 1), push(&pool, 2)];
+        assert_eq!(promised.map(|each| each.wait()), [Ok(1), Ok(2)]);
+        pool.close();
+    });
+}
+
+#[test]
+fn what_comes_when_patience_ends_is_done() {
+    model(|| {
+        let pool = Pool::new();
+        assert_eq!(push(&pool, 1).wait(), Ok(1));
+        let clock = thread::spawn(sync::time_is_up);
+        assert_eq!(push(&pool, 2).wait(), Ok(2));
+        clock.join().unwrap();
+        pool.close();
+    });
+}
+
+#[test]
+fn what_a_closed_pool_has_not_begun_is_dropped() {
+    model(|| {
+        let pool = Arc::new(Pool::new());
+        let promised = push(&pool, 1);
+        let closer = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || pool.close()
+        });
+        let outcome = promised.wait();
+        assert!(matches!(outcome, Ok(1) | Err(Error::Closed)), "{outcome:?}");
+        closer.join().unwrap();
+        assert!(pool.push(Box::new(|| unreachable!())).is_err());
     });
 }

@@ -26,6 +26,7 @@ mod lock;
 pub mod oneshot;
 mod operation;
 mod panic;
+mod pool;
 mod promise;
 pub mod queue;
 mod runner;

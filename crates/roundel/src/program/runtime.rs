@@ -8,10 +8,10 @@ use std::rc::Rc;
 use super::error::Error;
 use super::operation::Errand;
 use super::panic::Panic;
+use super::pool::Pool;
 use super::sleep::Timer;
 use super::source::Source;
 use super::task::{Blocks, JoinHandle, Running, Task, TaskId, Tasks, Travelling};
-use super::threads::Pool;
 use crate::dispatcher::{Clock, Dispatcher, Inbox, Job, Order};
 use crate::sync::Arc;
 

@@ -17,10 +17,10 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicPtr;
 use std::task::{Context, Poll, Waker};
 
 use super::blocks::Blocks;
+use super::lazy_arc::LazyArc;
 use super::waker::{self, LENT, TaskWaker, Travelling};
 use super::{NAMED, QUEUED, RUNNING, Task, TaskId};
 use crate::program::error::Error;
@@ -42,7 +42,7 @@ pub(super) struct Header {
     /// The flags, and how many references there are.
     state: Cell<usize>,
     /// The waker that may leave this thread, once somebody has asked for it.
-    pub(super) travelling: AtomicPtr<Travelling>,
+    pub(super) travelling: LazyArc<Travelling>,
     methods: &'static Methods,
 }
 
@@ -95,7 +95,7 @@ impl CellRef {
             origin,
             joiner: Cell::new(None),
             state: Cell::new(2 * REFERENCE),
-            travelling: AtomicPtr::default(),
+            travelling: LazyArc::new(),
             methods: const { &TaskCell::<F>::METHODS },
         };
         let stage = UnsafeCell::new(Stage::Pending(future));
@@ -460,7 +460,7 @@ impl Header {
 impl Drop for Header {
     #[inline]
     fn drop(&mut self) {
-        if self.is(NAMED) || !self.travelling.get_mut().is_null() {
+        if self.is(NAMED) || self.travelling.get().is_some() {
             self.clean_up();
         }
     }
@@ -470,10 +470,7 @@ impl Header {
     /// Takes back what few tasks have.
     #[cold]
     fn clean_up(&mut self) {
-        let known = *self.travelling.get_mut();
-        if !known.is_null() {
-            // SAFETY: it is from an `Arc`, and this is the reference that the header has had.
-            let known = unsafe { Arc::from_raw(known.cast_const()) };
+        if let Some(known) = self.travelling.get() {
             known.forget_cell();
         }
         if self.is(NAMED) {

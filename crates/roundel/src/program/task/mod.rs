@@ -7,6 +7,11 @@ mod blocks;
 )]
 mod cell;
 mod join_handle;
+#[expect(
+    unsafe_code,
+    reason = "one word that any thread may read, for what few tasks have"
+)]
+mod lazy_arc;
 mod tasks;
 #[expect(unsafe_code, reason = "a waker knows its task by address")]
 mod waker;

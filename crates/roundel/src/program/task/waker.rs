@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 
 use super::cell::{CellRef, Header};
+use super::lazy_arc::Lent;
 use super::{QUEUED, RUNNING, Task};
 use crate::dispatcher::Inbox;
 use crate::program::runtime::{Core, Letter};
@@ -66,11 +67,9 @@ impl Header {
     /// Returns the waker that may leave this thread, if there is one; in any thread.
     #[inline]
     pub(super) fn known_travelling(&self) -> Option<ManuallyDrop<Waker>> {
-        // Acquire: pairs with the exchange in `travelling`, whose thread has made it.
-        let known = self.travelling.load(Ordering::Acquire);
-        (!known.is_null()).then(|| {
+        self.travelling.get().map(|known| {
             // SAFETY: it is from an `Arc`, whose count is left as it is.
-            ManuallyDrop::new(unsafe { Arc::from_raw(known.cast_const()) }.into())
+            ManuallyDrop::new(unsafe { Arc::from_raw(Arc::as_ptr(&known)) }.into())
         })
     }
 
@@ -86,34 +85,14 @@ impl Header {
 ///
 /// # Safety
 ///
-/// `cell` is alive.
-pub(super) unsafe fn travelling(cell: NonNull<Header>) -> ManuallyDrop<Arc<Travelling>> {
+/// `cell` is alive, and remains so while this is used.
+pub(super) unsafe fn travelling<'c>(cell: NonNull<Header>) -> Lent<'c, Travelling> {
     // SAFETY: the caller says so.
     let header = unsafe { cell.as_ref() };
-    // Acquire: pairs with the exchange below, whose thread has made it.
-    let mut known = header.travelling.load(Ordering::Acquire).cast_const();
-    if known.is_null() {
-        let inbox = Arc::clone(&header.core.inbox);
-        let cell = AtomicPtr::new(cell.as_ptr());
-        let made = Arc::into_raw(Arc::new(Travelling { inbox, cell }));
-        // AcqRel: hands on what has been made, or pairs with who has been quicker.
-        let outcome = header.travelling.compare_exchange(
-            ptr::null_mut(),
-            made.cast_mut(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        known = match outcome {
-            Ok(_) => made,
-            Err(quicker) => {
-                // SAFETY: it has just been made, and nobody else has it.
-                drop(unsafe { Arc::from_raw(made) });
-                quicker.cast_const()
-            }
-        };
-    }
-    // SAFETY: it is from an `Arc`, whose count is left as it is.
-    ManuallyDrop::new(unsafe { Arc::from_raw(known) })
+    header.travelling.get_or_make(|| Travelling {
+        inbox: Arc::clone(&header.core.inbox),
+        cell: AtomicPtr::new(cell.as_ptr()),
+    })
 }
 
 /// How to use the waker that a task lends out while it is polled: its data is the cell's address.
