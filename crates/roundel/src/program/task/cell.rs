@@ -26,9 +26,6 @@ use super::{NAMED, QUEUED, RUNNING, Task, TaskId};
 use crate::program::error::Error;
 use crate::program::runtime::{Core, Entry};
 
-/// What a reference counts, above the flags. Each takes up memory: there is room for all of them.
-const REFERENCE: usize = 32;
-
 /// What every task has.
 pub(super) struct Header {
     pub(super) id: TaskId,
@@ -39,8 +36,9 @@ pub(super) struct Header {
     pub(super) origin: &'static Location<'static>,
     /// Who awaits the end of the task.
     pub(super) joiner: Cell<Option<TaskWaker>>,
-    /// The flags, and how many references there are.
-    state: Cell<usize>,
+    references: Cell<u32>,
+    /// A byte of their own: to read more than has just been written would have to wait for it.
+    flags: Cell<u8>,
     /// The waker that may leave this thread, once somebody has asked for it.
     pub(super) travelling: LazyArc<Travelling>,
     methods: &'static Methods,
@@ -94,7 +92,8 @@ impl CellRef {
             core: ManuallyDrop::new(core),
             origin,
             joiner: Cell::new(None),
-            state: Cell::new(2 * REFERENCE),
+            references: Cell::new(2),
+            flags: Cell::new(0),
             travelling: LazyArc::new(),
             methods: const { &TaskCell::<F>::METHODS },
         };
@@ -156,12 +155,12 @@ impl CellRef {
     /// A panic ends the task and goes no further.
     #[inline]
     pub(super) fn poll(&self, core: &Core) -> bool {
-        let state = self.state.get();
+        let flags = self.flags.get();
         assert!(
-            state & RUNNING == 0,
+            flags & RUNNING == 0,
             "a task is not polled within its own poll"
         );
-        self.state.set((state | RUNNING) & !QUEUED);
+        self.flags.set((flags | RUNNING) & !QUEUED);
         core.running.0.set(Some(self.cell));
         let travelling = self.known_travelling();
         let waker = travelling.unwrap_or_else(|| {
@@ -206,9 +205,9 @@ impl Clone for CellRef {
 impl Drop for CellRef {
     #[inline]
     fn drop(&mut self) {
-        let state = self.state.get() - REFERENCE;
-        self.state.set(state);
-        if state < REFERENCE {
+        let references = self.references.get() - 1;
+        self.references.set(references);
+        if references == 0 {
             let free = self.methods.free;
             // SAFETY: the cell is alive and of its methods' type, and this was the last reference.
             unsafe { free(self.cell) }
@@ -436,24 +435,26 @@ impl<F: Future> Drop for StageMut<'_, F> {
 
 impl Header {
     #[inline]
-    pub(super) fn is(&self, flag: usize) -> bool {
-        self.state.get() & flag != 0
+    pub(super) fn is(&self, flag: u8) -> bool {
+        self.flags.get() & flag != 0
     }
 
     #[inline]
-    pub(super) fn set(&self, flag: usize) {
-        self.state.set(self.state.get() | flag);
+    pub(super) fn set(&self, flag: u8) {
+        self.flags.set(self.flags.get() | flag);
     }
 
     #[inline]
-    pub(super) fn clear(&self, flag: usize) {
-        self.state.set(self.state.get() & !flag);
+    pub(super) fn clear(&self, flag: u8) {
+        self.flags.set(self.flags.get() & !flag);
     }
 
     /// Counts a reference that is about to be made.
     #[inline]
     pub(super) fn count_reference(&self) {
-        self.state.set(self.state.get().wrapping_add(REFERENCE));
+        let references = self.references.get().checked_add(1);
+        self.references
+            .set(references.expect("fewer than 2³² references to a task"));
     }
 }
 

@@ -32,13 +32,13 @@ use super::runtime::{Core, Entry};
 use cell::{CellRef, Header};
 
 /// The task is in the ready queue, or will be as soon as it is no longer being polled.
-const QUEUED: usize = 1;
+const QUEUED: u8 = 1;
 /// The future is being polled, or dropped.
-const RUNNING: usize = 2;
-const CANCELLED: usize = 4;
-const ENDED: usize = 8;
+const RUNNING: u8 = 2;
+const CANCELLED: u8 = 4;
+const ENDED: u8 = 8;
 /// The task has a name, which its runtime keeps.
-const NAMED: usize = 16;
+const NAMED: u8 = 16;
 
 /// A future that its runtime polls whenever it is woken, until it is ready.
 ///
