@@ -118,10 +118,12 @@ impl Waiters {
     fn serve_first(&self) {
         let mut line = self.line.borrow_mut();
         if let Some((ticket, waker)) = line.pop_before(NONE) {
+            // Apart from the other count: to read both at once, which lie side by side, would have
+            // to wait for the one that has just been written.
+            self.waiting.set(self.waiting.get() - 1);
             line.granted.push_back(ticket);
             drop(line);
             self.granted.set(self.granted.get() + 1);
-            self.waiting.set(self.waiting.get() - 1);
             // As above.
             waker.wake();
         }
