@@ -6,41 +6,11 @@ import gc
 import sys
 
 import pytest
+from tests.python.eager import FailedError, at_once, fail_at_once
 
 import roundel
 
-# asyncio has had them since 3.12, roundel has them everywhere.
-APIS = [api for api in (asyncio, roundel) if hasattr(api, "eager_task_factory")]
-
 variable = contextvars.ContextVar("variable", default="outside")
-
-
-class FailedError(Exception):
-    pass
-
-
-async def at_once(result=None):
-    return result
-
-
-async def fail_at_once(*args):
-    raise FailedError(*args)
-
-
-@pytest.fixture(params=APIS, ids=lambda api: api.__name__)
-def api(request):
-    return request.param
-
-
-@pytest.fixture
-def run_eagerly(api, run_own):
-    """Runs a coroutine on a loop whose tasks are eager from then on."""
-
-    async def with_factory(main):
-        asyncio.get_running_loop().set_task_factory(api.eager_task_factory)
-        return await main
-
-    return lambda main: run_own(with_factory(main))
 
 
 def test_the_first_step_is_taken_while_the_task_is_made(api, run_eagerly):
