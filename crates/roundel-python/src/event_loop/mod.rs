@@ -25,6 +25,7 @@ use std::rc::Rc;
 
 use roundel::{Clock, Dispatcher, Order};
 
+use crate::channel::Channel;
 use crate::handle::Handle;
 use crate::hot::{
     Args, Class, Float, HotType, IntoObject, Linked, List, Module, Obj, Object, Raised, Registry,
@@ -61,6 +62,8 @@ pub(crate) struct EventLoop {
     running_handle: Slot<Handle>,
     /// What transports receive into, while none of them does.
     receive_buffer: Cell<Option<Box<[u8]>>>,
+    /// Sends what a transport has put off, at the end of the turn at the latest.
+    put_off: Slot<Channel>,
     /// The transports that use a descriptor, by its number.
     transports: Rc<Table>,
     /// In seconds; a callback that takes longer is reported in debug mode.
@@ -87,6 +90,7 @@ impl Default for EventLoop {
             task_factory: Slot::empty(),
             running_handle: Slot::empty(),
             receive_buffer: Cell::new(None),
+            put_off: Slot::empty(),
             transports: Rc::default(),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),
@@ -124,6 +128,11 @@ impl EventLoop {
     #[inline]
     pub(crate) fn is_running(&self) -> bool {
         self.thread.get() != 0
+    }
+
+    /// Whether it runs in this thread.
+    pub(crate) fn runs_here(&self) -> bool {
+        self.thread.get() == thread_ident()
     }
 
     /// The time of the loop's clock, in seconds.
@@ -394,6 +403,7 @@ impl HotType for EventLoop {
         self.held.traverse(visit);
         visit.slot(&self.task_factory);
         visit.slot(&self.running_handle);
+        visit.slot(&self.put_off);
         if let Some(dispatcher) = self.dispatcher.get() {
             dispatcher.visit_jobs(&mut |job| job.traverse(visit));
         }
@@ -404,6 +414,7 @@ impl HotType for EventLoop {
         self.held.clear();
         self.task_factory.set(None);
         self.running_handle.set(None);
+        self.put_off.set(None);
         if let Some(dispatcher) = self.dispatcher.get() {
             drop(dispatcher.close());
         }

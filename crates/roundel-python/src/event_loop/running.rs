@@ -135,6 +135,20 @@ impl EventLoop {
         Channel::run(channel, this)
     }
 
+    /// Puts something off until the end of the turn; nothing else must be.
+    pub(crate) fn put_off(&self, channel: Option<Obj<Channel>>) {
+        self.put_off.set(channel);
+    }
+
+    /// Does what was put off.
+    #[inline]
+    pub(crate) fn do_put_off(this: &Obj<Self>) -> Result<()> {
+        match this.put_off.take() {
+            Some(channel) => Channel::run(&channel, this),
+            None => Ok(()),
+        }
+    }
+
     #[inline(never)]
     fn run_handle(this: &Obj<Self>, handle: &Obj<Handle>) -> Result<()> {
         if handle.is_cancelled() {
@@ -240,6 +254,10 @@ impl EventLoop {
         };
         loop {
             let turned = dispatcher.run_once(&mut runner, !self.stopping.get());
+            if this.put_off.is_set() {
+                this.clear_current()?;
+                Self::do_put_off(this)?;
+            }
             if let Some(failure) = runner.failure.take() {
                 return Err(Raised::restore(failure));
             }

@@ -12,6 +12,7 @@ use crate::hot::{
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
+use crate::transport::StreamTransport;
 use crate::waiter::{Poll, Waiter};
 
 /// The limit where none is given, in bytes.
@@ -169,6 +170,22 @@ impl StreamReader {
         Ok(())
     }
 
+    /// Whether it has something that nobody has read, from that transport.
+    #[inline]
+    pub(super) fn peer_is_ahead(&self, transport: &Obj<StreamTransport>) -> bool {
+        self.len() > 0 && self.transport.holds(transport)
+    }
+
+    /// Has what was put off, as long as there was something to read, sent.
+    #[inline]
+    fn send_put_off(&self) -> Result<()> {
+        let transport = self.transport.get();
+        match transport.as_ref().and_then(Object::downcast_exact) {
+            Some(native) => StreamTransport::write_put_off(native),
+            None => Ok(()),
+        }
+    }
+
     fn resume_transport(&self) -> Result<()> {
         if self.paused.replace(false)
             && let Some(transport) = self.transport.get()
@@ -250,7 +267,7 @@ impl StreamReader {
             return Poll::Failed(Raised::new(&exceptions::runtime_error(), text));
         }
         // To wait for what the transport must not read would be to wait for ever.
-        if let Err(raised) = self.resume_transport() {
+        if let Err(raised) = self.resume_transport().and_then(|()| self.send_put_off()) {
             return Poll::Failed(raised);
         }
         self.waiter.set(Some(waiter.as_any().clone()));

@@ -56,6 +56,14 @@ impl StreamWriter {
         self.reader.get()
     }
 
+    /// Whether the peer at the other end of our transport has sent more than was read.
+    #[inline]
+    fn peer_is_ahead(&self, transport: &Obj<StreamTransport>) -> bool {
+        let reader = self.reader.get();
+        let reader = reader.as_ref().and_then(Object::downcast_exact);
+        reader.is_some_and(|reader: &Obj<StreamReader>| reader.peer_is_ahead(transport))
+    }
+
     pub(super) fn is_closing(&self) -> Result<bool> {
         let transport = self.transport();
         if let Some(native) = transport.downcast_with::<StreamTransport>(&names().is_closing) {
@@ -91,7 +99,8 @@ impl StreamWriter {
     fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
         let transport = this.transport();
         if let Some(native) = transport.downcast_with::<StreamTransport>(&names().write) {
-            return StreamTransport::write(native, data);
+            let more = this.peer_is_ahead(native);
+            return StreamTransport::write_later(native, data, more);
         }
         transport.call_method(&names().write, [data]).map(drop)
     }
@@ -205,7 +214,7 @@ fn declare_writing(class: &mut Class<StreamWriter>) {
     class
         .method1(
             c"write",
-            c"write($self, data, /)\n--\n\nSend data, at once as far as possible; the rest is buffered.",
+            c"write($self, data, /)\n--\n\nSend data, at once as far as possible; the rest is buffered.\n\nTo a peer that has sent more than was read it is sent at the end of the loop's turn at the latest.",
             StreamWriter::write,
         )
         .method1(

@@ -9,6 +9,9 @@ use crate::hot::{Bytes, Object};
 /// How many pieces one system call is given.
 const PIECES: usize = 64;
 
+/// How many bytes are put off at most.
+const HANDFUL: usize = 16 * 1024;
+
 /// Bytes that wait to be sent, in pieces: `bytes` objects, of the first of which a part may have been sent.
 #[derive(Default)]
 pub(crate) struct Backlog {
@@ -28,6 +31,11 @@ impl Backlog {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.size.get() == 0
+    }
+
+    /// Whether more may be put off: it will go with one system call.
+    pub(crate) fn is_handful(&self) -> bool {
+        self.size.get() < HANDFUL && self.pieces.borrow().len() < PIECES
     }
 
     /// Adds a `bytes` object, of which the first `sent` bytes were sent already; not if nothing is left of it.

@@ -19,6 +19,7 @@ fn set_limits<T: Transport>(this: &Obj<T>, args: &Args<'_>) -> Result<()> {
     .required(0);
     let [high, low] = SIGNATURE.bind(args)?;
     let [high, low] = [high, low].map(|limit| limit.and_then(Object::not_none));
+    T::send_put_off(this)?;
     this.endpoint().limits.set(high, low)?;
     T::pause_protocol(this)
 }
@@ -70,7 +71,10 @@ pub(super) fn declare_limits<T: Transport>(class: &mut Class<T>) {
         .method0(
             c"get_write_buffer_size",
             c"get_write_buffer_size($self, /)\n--\n\nReturn how many bytes wait to be sent.",
-            |this: &Obj<T>| this.backlog_size(),
+            |this: &Obj<T>| {
+                T::send_put_off(this)?;
+                Ok(this.backlog_size())
+            },
         )
         .method0(
             c"get_write_buffer_limits",

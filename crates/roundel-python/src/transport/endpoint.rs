@@ -139,6 +139,11 @@ pub(crate) trait Transport: HotType + Numbered {
     /// What is known of the connection under a name.
     fn extra_info(this: &Obj<Self>, name: &Object) -> Result<Option<Object>>;
 
+    /// Sends what was put off, before anybody can tell.
+    fn send_put_off(_: &Obj<Self>) -> Result<()> {
+        Ok(())
+    }
+
     /// What is left to do before the descriptor is closed.
     fn closes(&self) {}
 
@@ -239,6 +244,7 @@ pub(crate) trait Transport: HotType + Numbered {
 
     /// `close()`.
     fn close(this: &Obj<Self>) -> Result<()> {
+        Self::send_put_off(this)?;
         let endpoint = this.endpoint();
         if endpoint.closing.replace(true) {
             return Ok(());
@@ -256,6 +262,7 @@ pub(crate) trait Transport: HotType + Numbered {
 
     /// `_force_close(exception)`.
     fn force_close(this: &Obj<Self>, exception: Option<&Object>) -> Result<()> {
+        Self::send_put_off(this)?;
         let endpoint = this.endpoint();
         let Some(event_loop) = endpoint.event_loop.get() else {
             return Ok(());

@@ -37,6 +37,8 @@ pub(crate) struct StreamTransport {
     extra: Extra,
     /// Its place among the connections of a server.
     pub(super) link: Link,
+    /// What waits was put off: the system has not been asked to take it.
+    puts_off: Cell<bool>,
     /// `write_eof()` was called.
     eof: Cell<bool>,
     /// Much has come at once, the last time.
@@ -67,7 +69,12 @@ impl Transport for StreamTransport {
         self.backlog.clear();
     }
 
+    fn send_put_off(this: &Obj<Self>) -> Result<()> {
+        Self::write_put_off(this)
+    }
+
     fn extra_info(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
+        Self::write_put_off(this)?; // the socket may be asked for
         Self::find_extra(this, name)
     }
 

@@ -6,8 +6,8 @@ use std::os::fd::BorrowedFd;
 use roundel::socket;
 
 use super::StreamTransport;
-use crate::channel::Reaction;
-use crate::event_loop::os_error;
+use crate::channel::{Channel, Reaction};
+use crate::event_loop::{EventLoop, os_error};
 use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
 use crate::names::names;
 use crate::transport::descriptor::exception;
@@ -16,6 +16,11 @@ use crate::transport::endpoint::{Endpoint, Transport};
 static WRITE: Reaction = Reaction {
     name: "StreamTransport._write_ready",
     run: |transport| StreamTransport::write_ready(transport.known()),
+};
+
+static WRITE_PUT_OFF: Reaction = Reaction {
+    name: "StreamTransport._write_put_off",
+    run: |transport| StreamTransport::write_put_off(transport.known()),
 };
 
 const WRITE_FAILED: &str = "Fatal write error on socket transport";
@@ -34,6 +39,57 @@ impl StreamTransport {
             Some(sent) if sent < bytes.len() => Self::keep(this, Bytes::of(data, bytes)?, sent),
             _ => Ok(()),
         }
+    }
+
+    /// `write()` to a peer that has sent more than was read yet: put off, as long as there is `more` and not much is.
+    ///
+    /// Such a peer does not wait for every answer, so that many can go with one system call.
+    #[inline]
+    pub(crate) fn write_later(this: &Obj<Self>, data: &Object, more: bool) -> Result<()> {
+        let bytes = match Bytes::read(data) {
+            Some(bytes) if this.puts_off.get() || (more && Self::may_put_off(this)?) => bytes,
+            _ => return Self::write(this, data),
+        };
+        if !Self::may_write(this, "write", bytes.is_empty())? {
+            return Ok(());
+        }
+        if !this.puts_off.get() {
+            let channel = Channel::create(&WRITE_PUT_OFF, this)?;
+            this.endpoint.event_loop()?.put_off(Some(channel));
+            this.puts_off.set(true);
+        }
+        this.backlog.push(Bytes::of(data, bytes)?, 0);
+        if more && this.backlog.is_handful() {
+            return Ok(());
+        }
+        Self::write_put_off(this)
+    }
+
+    /// Whether a turn will end that something can be put off to. One transport at a time does.
+    fn may_put_off(this: &Obj<Self>) -> Result<bool> {
+        let Some(event_loop) = this.endpoint.event_loop.get() else {
+            return Ok(false);
+        };
+        if !event_loop.runs_here() {
+            return Ok(false);
+        }
+        EventLoop::do_put_off(&event_loop)?;
+        Ok(this.backlog.is_empty())
+    }
+
+    /// Sends what was put off.
+    #[inline]
+    pub(crate) fn write_put_off(this: &Obj<Self>) -> Result<()> {
+        if !this.puts_off.replace(false) {
+            return Ok(());
+        }
+        this.endpoint.event_loop()?.put_off(None);
+        Self::write_ready(this)?;
+        if this.backlog.is_empty() {
+            return Ok(());
+        }
+        Self::watch(this)?;
+        Self::pause_protocol(this)
     }
 
     /// `write()` of what the caller keeps: what does not go at once is copied.
@@ -103,7 +159,13 @@ impl StreamTransport {
         send: impl FnOnce(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Result<Option<usize>> {
         if !this.backlog.is_empty() {
-            return Ok(Some(0));
+            Self::write_put_off(this)?;
+            if this.endpoint.lost.get() > 0 {
+                return Ok(None);
+            }
+            if !this.backlog.is_empty() {
+                return Ok(Some(0));
+            }
         }
         match with_descriptor(this.endpoint.descriptor.checked()?, send) {
             Ok(sent) => Ok(Some(sent)),
@@ -144,6 +206,7 @@ impl StreamTransport {
         if !Self::may_write(this, method, !lines.truth()?)? {
             return Ok(());
         }
+        Self::write_put_off(this)?;
         let watched = !this.backlog.is_empty();
         for line in lines.to_vec()? {
             let bytes = match Bytes::read(&line) {
@@ -205,6 +268,7 @@ impl StreamTransport {
 
     /// `write_eof()`.
     pub(super) fn write_eof(this: &Obj<Self>) -> Result<()> {
+        Self::write_put_off(this)?;
         if this.endpoint.closing.get() || this.eof.replace(true) || !this.backlog.is_empty() {
             return Ok(());
         }
