@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         _app_reading_paused: bool
 
         def _do_flush(self) -> None: ...
+        def _do_shutdown(self) -> None: ...
+        def _set_state(self, new_state: sslproto.SSLProtocolState) -> None: ...
         def _get_app_transport(self) -> SSLTransport: ...
 
     class _AsyncioLoop(asyncio.SelectorEventLoop):
@@ -155,6 +157,16 @@ class SSLProtocol(_roundel.SSLProtocol, _AsyncioProtocol):  # type: ignore[misc]
         """Starts the handshake."""
         self._unmade = None
         super().connection_made(transport)
+
+    def _do_flush(self) -> None:
+        """Hands the program the rest, and says goodbye unless it has ended the connection then.
+
+        asyncio has `close()` raise in that case, and the loop's callbacks.
+        """
+        self._do_read()
+        if self._state is sslproto.SSLProtocolState.FLUSHING:
+            self._set_state(sslproto.SSLProtocolState.SHUTDOWN)
+            self._do_shutdown()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Ends what there is of the connection."""

@@ -25,7 +25,8 @@ class Program(asyncio.Protocol):
 
     def try_to(self, act, *arguments):
         """Does something to the transport, which may refuse."""
-        with contextlib.suppress(AttributeError):  # asyncio's answer, once it was closed twice
+        # asyncio's answers, once it was closed twice, or ended by what it calls within.
+        with contextlib.suppress(AttributeError, RuntimeError):
             self.do(act, *arguments)
 
     def do(self, act, data=b"in the midst"):

@@ -183,6 +183,11 @@ class Report:
             return  # asyncio has left it open, as it does where it was closed twice
         for name in ("outcome", "calls", "handled"):
             ours, theirs = getattr(self, name), getattr(expected, name)
+            if name == "calls" and len(self.data) < len(expected.data):
+                # asyncio may give a program data after it has closed the connection.
+                ours, theirs = (
+                    [call for call in calls if call != "data"] for calls in (ours, theirs)
+                )
             if ours != theirs:
                 yield f"{name}: {theirs} by asyncio, {ours} by roundel"
         # With an error or an end goes what the program has not been given before, more or less.

@@ -86,6 +86,28 @@ def test_a_session_that_is_over_is_forgotten_by_one_more_close(both):
     both(main)
 
 
+def test_a_program_may_abort_when_it_is_given_the_rest():
+    """asyncio has close() raise RuntimeError."""
+
+    class Aborting(Recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.abort()
+
+    async def main():
+        async with connected(client=Aborting) as (client, server):
+            client.transport.pause_reading()
+            await asyncio.sleep(0)
+            server.transport.write(b"the rest")
+            await asyncio.sleep(0.01)
+            client.transport.resume_reading()
+            client.transport.close()
+            assert await client.lost is None
+            assert client.data == b"the rest"
+
+    roundel.run(main())
+
+
 def test_damaged_records_are_refused_with_pythons_exception(both):
     async def main(reports):
         async with connected() as (client, server):
