@@ -63,9 +63,7 @@ bench-rust: ## Measure the Rust runtime against tokio and smol
 test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
-	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --all-features; else \
-		cargo build --all-features --examples && cargo test --all-features --lib --tests; \
-	fi
+	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --all-features; else cargo test --all-features; fi
 
 test-doc: ## Run the examples in the core's documentation
 	cargo test --doc --all-features

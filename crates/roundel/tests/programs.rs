@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Runs an example, which `cargo test`, `cargo nextest run` or `cargo build --examples` has built beside the tests.
+/// Runs an example, which `cargo nextest run` or `cargo build --examples` has built beside the tests, or `cargo test`
+/// if it is not told what to test: `--tests` leaves examples out, and `--examples` makes tests of them.
 fn run(example: &str, arguments: &[&str]) -> Output {
     let mut path: PathBuf = std::env::current_exe().expect("a program in a file");
     path.pop();
