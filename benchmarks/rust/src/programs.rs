@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::clock::Measure;
-use crate::runtimes::Runtime;
+use crate::runtimes::{Locks, Runtime};
 
 /// Runs `program`, which does `count` operations, and returns how long that took.
 pub fn measure<R: Runtime, F>(
@@ -70,7 +70,7 @@ pub async fn unbounded<R: Runtime>(_: R, count: u32) {
     passes_through::<R>(R::queue(0), count).await;
 }
 
-pub async fn ping_pong<R: Runtime>(_: R, count: u32) {
+pub async fn ping_pong<R: Locks>(_: R, count: u32) {
     let [ping, pong] = [Rc::new(R::Event::default()), Rc::new(R::Event::default())];
     let player = |mine: Rc<R::Event>, theirs: Rc<R::Event>| async move {
         for _ in 0..count / 2 {
@@ -85,7 +85,7 @@ pub async fn ping_pong<R: Runtime>(_: R, count: u32) {
     second.await;
 }
 
-pub async fn contends<R: Runtime>(_: R, count: u32) {
+pub async fn contends<R: Locks>(_: R, count: u32) {
     let lock = Rc::new(R::Lock::default());
     R::gather((0..10).map(|_| {
         let lock = Rc::clone(&lock);
@@ -126,17 +126,17 @@ pub async fn echoes<R: Runtime, const CONNECTIONS: u32>(_: R, count: u32) {
     for _ in 0..CONNECTIONS {
         let (mut client, mut server) = R::connection().await;
         servers.push(R::spawn(async move {
-            let mut buffer = [0; 64];
+            let mut buffer = vec![0; 64];
             for _ in 0..each {
-                R::read(&mut server, &mut buffer).await;
-                R::write(&mut server, &buffer).await;
+                buffer = R::read(&mut server, buffer).await;
+                buffer = R::write(&mut server, buffer).await;
             }
         }));
         clients.push(R::spawn(async move {
-            let mut buffer = [0; 64];
+            let mut buffer = vec![1; 64];
             for _ in 0..each {
-                R::write(&mut client, &[1; 64]).await;
-                R::read(&mut client, &mut buffer).await;
+                buffer = R::write(&mut client, buffer).await;
+                buffer = R::read(&mut client, buffer).await;
             }
         }));
     }
@@ -166,7 +166,7 @@ pub async fn reads<R: Runtime>(_: R, count: u32) {
     for _ in 0..count / PAGES {
         let mut file = R::open(&PAGED).await;
         for _ in 0..PAGES {
-            R::read_file(&mut file, &mut buffer).await;
+            buffer = R::read_file(&mut file, buffer).await;
         }
     }
 }

@@ -8,8 +8,6 @@ use std::time::Duration;
 /// A runtime for one thread and what its programs wait on.
 pub trait Runtime: Default + 'static {
     type Queue<T: 'static>: Clone + 'static;
-    type Event: Default + 'static;
-    type Lock: Default + 'static;
     type Stream: 'static;
     type File: 'static;
 
@@ -38,20 +36,52 @@ pub trait Runtime: Default + 'static {
     fn put<T: 'static>(queue: &Self::Queue<T>, item: T) -> impl Future<Output = ()>;
     fn get<T: 'static>(queue: &Self::Queue<T>) -> impl Future<Output = T>;
 
+    /// Two ends of a TCP connection.
+    fn connection() -> impl Future<Output = (Self::Stream, Self::Stream)>;
+    /// Sends all of `bytes`. These and the buffers below are given away and come back, as a kernel
+    /// needs it that completes operations by itself.
+    fn write(stream: &mut Self::Stream, bytes: Vec<u8>) -> impl Future<Output = Vec<u8>>;
+    /// Fills `buffer`.
+    fn read(stream: &mut Self::Stream, buffer: Vec<u8>) -> impl Future<Output = Vec<u8>>;
+
+    fn open(path: &Path) -> impl Future<Output = Self::File>;
+    /// Fills `buffer` with what comes next in the file.
+    fn read_file(file: &mut Self::File, buffer: Vec<u8>) -> impl Future<Output = Vec<u8>>;
+}
+
+/// What tasks of a runtime wait for each other by.
+pub trait Locks: Runtime {
+    type Event: Default + 'static;
+    type Lock: Default + 'static;
+
     /// Lets whoever waits for the event, or will do so next, go on once.
     fn set(event: &Self::Event);
     fn wait(event: &Self::Event) -> impl Future<Output = ()>;
 
-    /// Two ends of a TCP connection.
-    fn connection() -> impl Future<Output = (Self::Stream, Self::Stream)>;
-    fn write(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = ()>;
-    fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = ()>;
-
-    fn open(path: &Path) -> impl Future<Output = Self::File>;
-    fn read_file(file: &mut Self::File, buffer: &mut [u8]) -> impl Future<Output = ()>;
-
     /// Adds one to the value under the lock and yields while holding it.
     fn add_one(lock: &Self::Lock) -> impl Future<Output = ()>;
+}
+
+/// The queue of a runtime that brings none: async-channel's.
+macro_rules! async_channel_queue {
+    () => {
+        type Queue<T: 'static> = (async_channel::Sender<T>, async_channel::Receiver<T>);
+
+        fn queue<T: 'static>(limit: usize) -> Self::Queue<T> {
+            match limit {
+                0 => async_channel::unbounded(),
+                limit => async_channel::bounded(limit),
+            }
+        }
+
+        async fn put<T: 'static>(queue: &Self::Queue<T>, item: T) {
+            assert!(queue.0.send(item).await.is_ok());
+        }
+
+        async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
+            queue.1.recv().await.unwrap()
+        }
+    };
 }
 
 #[derive(Default)]
@@ -59,8 +89,6 @@ pub struct Roundel;
 
 impl Runtime for Roundel {
     type Queue<T: 'static> = Rc<roundel::Queue<T>>;
-    type Event = roundel::Event;
-    type Lock = roundel::Lock<u64>;
     type Stream = roundel::net::TcpStream;
     type File = roundel::fs::File;
 
@@ -68,9 +96,10 @@ impl Runtime for Roundel {
         roundel::fs::File::open(path).await.unwrap()
     }
 
-    async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+    async fn read_file(file: &mut Self::File, mut buffer: Vec<u8>) -> Vec<u8> {
         use smol::io::AsyncReadExt;
-        file.read_exact(buffer).await.unwrap();
+        file.read_exact(&mut buffer).await.unwrap();
+        buffer
     }
 
     async fn connection() -> (Self::Stream, Self::Stream) {
@@ -82,12 +111,14 @@ impl Runtime for Roundel {
         (client, listener.accept().await.unwrap().0)
     }
 
-    async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
-        stream.write_all(bytes).await.unwrap();
+    async fn write(stream: &mut Self::Stream, bytes: Vec<u8>) -> Vec<u8> {
+        stream.write_all(&bytes).await.unwrap();
+        bytes
     }
 
-    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
-        stream.read_exact(buffer).await.unwrap();
+    async fn read(stream: &mut Self::Stream, mut buffer: Vec<u8>) -> Vec<u8> {
+        stream.read_exact(&mut buffer).await.unwrap();
+        buffer
     }
 
     fn run<F: Future + 'static>(program: F) -> F::Output {
@@ -131,6 +162,11 @@ impl Runtime for Roundel {
     async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
         queue.get().await.unwrap()
     }
+}
+
+impl Locks for Roundel {
+    type Event = roundel::Event;
+    type Lock = roundel::Lock<u64>;
 
     fn set(event: &Self::Event) {
         event.set();
@@ -160,8 +196,6 @@ pub struct LocalSet;
 macro_rules! tokio_primitives {
     () => {
         type Queue<T: 'static> = TokioQueue<T>;
-        type Event = tokio::sync::Notify;
-        type Lock = tokio::sync::Mutex<u64>;
         type Stream = tokio::net::TcpStream;
         type File = tokio::fs::File;
 
@@ -169,9 +203,10 @@ macro_rules! tokio_primitives {
             tokio::fs::File::open(path).await.unwrap()
         }
 
-        async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+        async fn read_file(file: &mut Self::File, mut buffer: Vec<u8>) -> Vec<u8> {
             use tokio::io::AsyncReadExt;
-            file.read_exact(buffer).await.unwrap();
+            file.read_exact(&mut buffer).await.unwrap();
+            buffer
         }
 
         async fn connection() -> (Self::Stream, Self::Stream) {
@@ -184,14 +219,16 @@ macro_rules! tokio_primitives {
             (client, server)
         }
 
-        async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
+        async fn write(stream: &mut Self::Stream, bytes: Vec<u8>) -> Vec<u8> {
             use tokio::io::AsyncWriteExt;
-            stream.write_all(bytes).await.unwrap();
+            stream.write_all(&bytes).await.unwrap();
+            bytes
         }
 
-        async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
+        async fn read(stream: &mut Self::Stream, mut buffer: Vec<u8>) -> Vec<u8> {
             use tokio::io::AsyncReadExt;
-            stream.read_exact(buffer).await.unwrap();
+            stream.read_exact(&mut buffer).await.unwrap();
+            buffer
         }
 
         fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
@@ -222,21 +259,30 @@ macro_rules! tokio_primitives {
         async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
             queue.get().await
         }
-
-        fn set(event: &Self::Event) {
-            event.notify_one();
-        }
-
-        async fn wait(event: &Self::Event) {
-            event.notified().await;
-        }
-
-        async fn add_one(lock: &Self::Lock) {
-            let mut value = lock.lock().await;
-            tokio::task::yield_now().await;
-            *value += 1;
-        }
     };
+}
+
+macro_rules! tokio_locks {
+    ($($runtime:ty)*) => {$(
+        impl Locks for $runtime {
+            type Event = tokio::sync::Notify;
+            type Lock = tokio::sync::Mutex<u64>;
+
+            fn set(event: &Self::Event) {
+                event.notify_one();
+            }
+
+            async fn wait(event: &Self::Event) {
+                event.notified().await;
+            }
+
+            async fn add_one(lock: &Self::Lock) {
+                let mut value = lock.lock().await;
+                tokio::task::yield_now().await;
+                *value += 1;
+            }
+        }
+    )*};
 }
 
 impl Runtime for Tokio {
@@ -264,6 +310,8 @@ impl Runtime for LocalSet {
 
     tokio_primitives!();
 }
+
+tokio_locks!(Tokio LocalSet);
 
 /// tokio's two channels, of one consumer each.
 pub enum TokioQueue<T> {
@@ -332,9 +380,6 @@ pub struct SmolEvent {
 }
 
 impl Runtime for Smol {
-    type Queue<T: 'static> = (async_channel::Sender<T>, async_channel::Receiver<T>);
-    type Event = SmolEvent;
-    type Lock = smol::lock::Mutex<u64>;
     type Stream = smol::net::TcpStream;
     type File = smol::fs::File;
 
@@ -342,9 +387,10 @@ impl Runtime for Smol {
         smol::fs::File::open(path).await.unwrap()
     }
 
-    async fn read_file(file: &mut Self::File, buffer: &mut [u8]) {
+    async fn read_file(file: &mut Self::File, mut buffer: Vec<u8>) -> Vec<u8> {
         use smol::io::AsyncReadExt;
-        file.read_exact(buffer).await.unwrap();
+        file.read_exact(&mut buffer).await.unwrap();
+        buffer
     }
 
     async fn connection() -> (Self::Stream, Self::Stream) {
@@ -357,14 +403,16 @@ impl Runtime for Smol {
         (client, server)
     }
 
-    async fn write(stream: &mut Self::Stream, bytes: &[u8]) {
+    async fn write(stream: &mut Self::Stream, bytes: Vec<u8>) -> Vec<u8> {
         use smol::io::AsyncWriteExt;
-        stream.write_all(bytes).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        bytes
     }
 
-    async fn read(stream: &mut Self::Stream, buffer: &mut [u8]) {
+    async fn read(stream: &mut Self::Stream, mut buffer: Vec<u8>) -> Vec<u8> {
         use smol::io::AsyncReadExt;
-        stream.read_exact(buffer).await.unwrap();
+        stream.read_exact(&mut buffer).await.unwrap();
+        buffer
     }
 
     fn run<F: Future + 'static>(program: F) -> F::Output {
@@ -396,20 +444,12 @@ impl Runtime for Smol {
         smol::future::or(in_time, too_late).await
     }
 
-    fn queue<T: 'static>(limit: usize) -> Self::Queue<T> {
-        match limit {
-            0 => async_channel::unbounded(),
-            limit => async_channel::bounded(limit),
-        }
-    }
+    async_channel_queue!();
+}
 
-    async fn put<T: 'static>(queue: &Self::Queue<T>, item: T) {
-        assert!(queue.0.send(item).await.is_ok());
-    }
-
-    async fn get<T: 'static>(queue: &Self::Queue<T>) -> T {
-        queue.1.recv().await.unwrap()
-    }
+impl Locks for Smol {
+    type Event = SmolEvent;
+    type Lock = smol::lock::Mutex<u64>;
 
     fn set(event: &Self::Event) {
         event.is_set.set(true);

@@ -33,11 +33,12 @@ impl Table {
             .is_none_or(|chosen| name.contains(chosen))
     }
 
-    /// Measures `contestants`, each of which does so many operations at a call.
+    /// Measures `contestants`, each of which does so many operations at a call. One that can't
+    /// gives the longest time there is.
     pub fn row(
         &self,
         name: &str,
-        target: f64,
+        target: impl Into<Option<f64>>,
         count: u32,
         contestants: &mut [&mut dyn FnMut(u32) -> Duration],
     ) {
@@ -51,14 +52,16 @@ impl Table {
             }
         }
         let own = best[0].as_secs_f64();
+        let mut target = target.into();
         print!("{name:28} {:9.1}", own * 1e9 / f64::from(count));
-        for (place, other) in best[1..].iter().enumerate() {
+        for other in &best[1..] {
+            if *other == Duration::MAX {
+                print!(" {:>16}", "-");
+                continue;
+            }
             let ratio = other.as_secs_f64() / own;
-            let target = if place == 0 {
-                format!("/{target}")
-            } else {
-                String::new()
-            };
+            let target = target.take().map(|target| format!("/{target}"));
+            let target = target.unwrap_or_default();
             let cell = format!("{ratio:.2}{target}");
             let nanoseconds = format!("({:.0})", other.as_secs_f64() * 1e9 / f64::from(count));
             print!(" {cell:>9} {nanoseconds:>6}");
