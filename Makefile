@@ -55,7 +55,7 @@ bench-io: release ## Measure networking alone, against a server in C, too
 	.venv/bin/pip install --quiet --group bench
 	.venv/bin/python -m benchmarks.io
 
-bench-rust: ## Measure the Rust runtime against tokio and smol
+bench-rust: ## Measure the Rust runtime against others
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test

@@ -10,6 +10,8 @@ mod clock;
 mod memory;
 mod programs;
 mod queues;
+#[cfg(target_os = "linux")]
+mod rings;
 mod rows;
 mod runtimes;
 mod table;
@@ -40,5 +42,7 @@ fn main() {
     rows!(row, row, table);
     queues::rows();
     memory::rows(&table);
+    #[cfg(target_os = "linux")]
+    rings::rows();
     programs::clean_up();
 }

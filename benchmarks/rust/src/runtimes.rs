@@ -84,6 +84,9 @@ macro_rules! async_channel_queue {
     };
 }
 
+#[cfg(target_os = "linux")]
+pub(crate) use async_channel_queue;
+
 #[derive(Default)]
 pub struct Roundel;
 
