@@ -135,6 +135,8 @@ ci: lint types docs shape check-free-threaded test ## Run all that a change must
 
 lint: .venv/.ready ## Check format and lint of Rust and Python
 	cargo fmt --all --check
+	cargo fmt --manifest-path benchmarks/rust/Cargo.toml --check
+	cargo fmt --manifest-path crates/roundel/fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --package roundel --all-targets --all-features -- -D warnings
 	.venv/bin/ruff format --check .
