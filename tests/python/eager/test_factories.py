@@ -191,15 +191,17 @@ HANDS_ON = any(
 )
 
 
-@pytest.mark.skipif(
-    not HANDS_ON, reason="asyncio's loop hands a factory no options it does not know"
-)
-def test_an_eager_factory_takes_eager_start(api, run_eagerly):
+def test_a_factory_gets_eager_start_where_asyncio_hands_it_on(api, run_eagerly):
     async def main():
-        loop = asyncio.get_running_loop()
-        lazy = loop.create_task(at_once("result"), eager_start=False)
-        assert not lazy.done()
-        assert await lazy == "result"
+        loop, work = asyncio.get_running_loop(), at_once("result")
+        if HANDS_ON:
+            lazy = loop.create_task(work, eager_start=False)
+            assert not lazy.done()
+            assert await lazy == "result"
+        else:
+            with pytest.raises(TypeError, match="unexpected keyword argument 'eager_start'"):
+                loop.create_task(work, eager_start=False)
+            work.close()
 
     run_eagerly(main())
 
