@@ -1,6 +1,7 @@
 """Context variables: which context each callback and each task runs in, and who sees a change."""
 
 import asyncio
+import collections
 import contextvars
 import gc
 import sys
@@ -104,6 +105,40 @@ def test_a_handles_context_is_the_one_that_its_callback_runs_in(run, schedule):
         assert asked is handles[0].get_context()
 
     run(main())
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_a_context_that_somebody_keeps_is_no_other_callbacks(run, schedule):
+    handles, kept = collections.deque(), []
+
+    def keep():
+        kept.append(handles.popleft().get_context())
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        handles.extend(schedule(loop, keep) for _ in range(3))
+        await roundel.sleep(0.01)
+
+    run(main())
+    assert len(set(map(id, kept))) == 3
+
+
+@pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)
+def test_a_callbacks_context_dies_with_it(run, schedule):
+    handles, dead = collections.deque(), []
+
+    def watch():
+        context = handles.popleft().get_context()
+        dead.append(0)
+        weakref.finalize(context, lambda: dead.append(1))
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        handles.extend(schedule(loop, watch) for _ in range(3))
+        await roundel.sleep(0.01)
+
+    run(main())
+    assert dead == [0, 1] * 3
 
 
 @pytest.mark.parametrize("schedule", SCHEDULERS.values(), ids=SCHEDULERS)

@@ -3,10 +3,12 @@
 //! Each callback runs in a copy of its own of the context in which it was handed in. Copying that at once makes one
 //! more object per callback, which lies cold in memory when thousands of timers or calls from other threads wait.
 //! A context's bindings are an immutable map, though; so callbacks that were handed in under the same bindings can
-//! share a copy that nobody ever enters, and copy that when it is their turn.
+//! share a copy that nobody ever enters, and copy that when it is their turn. A copy that comes back unchanged, and
+//! that nobody else has, is as good as new for the next.
 
 use crate::hot::{
-    Class, HotType, Obj, Object, Recent, Result, TypeCell, Visit, bindings, copy_context, copy_of,
+    Class, HotType, Obj, Object, Recent, Result, Slot, TypeCell, Visit, bindings, copy_context,
+    copy_of,
 };
 
 /// A copy of a context that nobody enters.
@@ -14,6 +16,8 @@ pub(crate) struct Snapshot {
     context: Object,
     /// What tells the map of its bindings from others.
     bindings: usize,
+    /// A copy to be used again.
+    spare: Slot,
 }
 
 /// The last one made, for as long as somebody has it.
@@ -31,7 +35,11 @@ impl Snapshot {
         {
             return Ok(recent.into_any());
         }
-        let snapshot = Obj::create(Self { context, bindings });
+        let snapshot = Obj::create(Self {
+            context,
+            bindings,
+            spare: Slot::empty(),
+        });
         drop(RECENT.replace(&snapshot));
         Ok(snapshot.into_any())
     }
@@ -39,7 +47,21 @@ impl Snapshot {
     /// A context of the caller's own with the same bindings.
     #[inline]
     pub(crate) fn copy(&self) -> Result<Object> {
-        copy_of(&self.context)
+        match self.spare.take() {
+            Some(spare) => Ok(spare),
+            None => copy_of(&self.context),
+        }
+    }
+
+    /// Takes a [`copy`](Self::copy) back that has been left, for the next who wants one. Nobody can tell: not if
+    /// somebody else has it, or would see it die, or has given it other bindings.
+    #[inline]
+    pub(crate) fn take_back(&self, copy: Object) {
+        let is_as_new =
+            copy.is_last() && !copy.is_watched() && bindings(&copy) == Some(self.bindings);
+        if is_as_new {
+            self.spare.set(Some(copy));
+        }
     }
 }
 
@@ -59,6 +81,7 @@ impl HotType for Snapshot {
 
     fn traverse(&self, visit: &mut Visit) {
         visit.object(&self.context);
+        visit.slot(&self.spare);
     }
 
     /// It never changes: a cycle through it is broken by the handle that has it.

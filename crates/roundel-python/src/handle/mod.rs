@@ -253,6 +253,7 @@ impl Handle {
     /// An exception goes to the loop's exception handler, but for `KeyboardInterrupt` and `SystemExit`.
     #[inline]
     pub(crate) fn run(this: &Obj<Self>) -> Result<()> {
+        let given = this.context.get();
         let (Some(callback), Some(context)) = (this.callback.get(), this.own_context()?) else {
             return Ok(());
         };
@@ -262,8 +263,22 @@ impl Handle {
             this.call(&callback, &context)
         };
         match called {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                this.give_back(this, given.as_ref(), context);
+                Ok(())
+            }
             Err(raised) => Self::failed(this, raised),
+        }
+    }
+
+    /// Gives the context back to the snapshot that it was copied from, if this was its last use.
+    #[inline]
+    fn give_back(&self, this: &Obj<Self>, given: Option<&Object>, context: Object) {
+        if let Some(snapshot) = given.and_then(Object::downcast_exact::<Snapshot>)
+            && this.is_last()
+        {
+            self.context.set(None);
+            snapshot.take_back(context);
         }
     }
 

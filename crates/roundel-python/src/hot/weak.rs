@@ -14,6 +14,24 @@ impl Object {
         unsafe { Self::steal(weak) }.ok_or_else(Raised::already)
     }
 
+    /// Whether somebody may have a weak reference to it. True if that can't be told.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        // SAFETY: reads the type of a live object.
+        let kind = unsafe { ffi::Py_TYPE(self.as_ptr()) };
+        // SAFETY: a type that is ready.
+        match usize::try_from(unsafe { (*kind).tp_weaklistoffset }) {
+            Err(_) => true,
+            Ok(0) => false,
+            Ok(offset) => {
+                // SAFETY: where the type says that its objects have the list of their weak references, or null.
+                let list = unsafe { self.as_ptr().byte_add(offset).cast::<*mut ffi::PyObject>() };
+                // SAFETY: as above.
+                !unsafe { list.read() }.is_null()
+            }
+        }
+    }
+
     /// What a `weakref.ref` refers to, if that still lives; nothing for any other object.
     #[inline]
     pub(crate) fn referent(&self) -> Option<Self> {

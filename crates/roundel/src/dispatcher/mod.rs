@@ -17,6 +17,7 @@
 //! Therefore everything takes `&self`, and nothing is borrowed while a [`Host`] is called or a job
 //! is dropped.
 
+mod buckets;
 mod clock;
 mod heap;
 mod inbox;

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use super::buckets::sort;
 use super::heap::Heap;
 use super::job::Job;
 
@@ -102,7 +103,8 @@ impl<J: Job> Timers<J> {
         let last = (now, u64::MAX);
         let due = heap.count_up_to(&last);
         if due >= heap.len() / 8 {
-            let jobs = heap.split_up_to(&last);
+            let mut jobs = heap.split_up_to(&last);
+            sort(&mut jobs);
             return jobs
                 .into_iter()
                 .for_each(|(_, job)| self.hand_over(job, &mut ready));
