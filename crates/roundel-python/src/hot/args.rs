@@ -26,7 +26,7 @@ impl<'a> Args<'a> {
         count: Py_ssize_t,
         names: &'a *mut PyObject,
     ) -> Self {
-        let count = usize::try_from(count).unwrap_or(0);
+        let count = count.cast_unsigned();
         // SAFETY: `count` live objects, as the caller says; `Object` is a transparent pointer.
         let positional = unsafe { slice(args, count) };
         if names.is_null() {
@@ -203,7 +203,7 @@ impl<const N: usize> Signature<N> {
             *place = Some(argument);
         }
         if !args.names.is_empty() {
-            self.bind_keywords(args, &mut bound)?;
+            bound = self.bind_keywords(args.names, args.values, bound)?;
         }
         if bound.iter().take(self.required).any(Option::is_none) {
             return Err(self.missing(&bound));
@@ -211,13 +211,15 @@ impl<const N: usize> Signature<N> {
         Ok(bound)
     }
 
+    /// Adds the arguments that were given by name. All goes by value, so that who has none need not put it in memory.
     #[inline(never)]
     fn bind_keywords<'a>(
         &self,
-        args: &Args<'a>,
-        bound: &mut [Option<&'a Object>; N],
-    ) -> Result<()> {
-        for (name, value) in args.names.iter().zip(args.values) {
+        names: &[Object],
+        values: &'a [Object],
+        mut bound: [Option<&'a Object>; N],
+    ) -> Result<[Option<&'a Object>; N]> {
+        for (name, value) in names.iter().zip(values) {
             let Some(index) = self.names.iter().position(|known| Str::equals(name, known)) else {
                 if self.open {
                     continue;
@@ -228,7 +230,7 @@ impl<const N: usize> Signature<N> {
                 return Err(self.twice(self.names[index]));
             }
         }
-        Ok(())
+        Ok(bound)
     }
 
     /// The keywords that no parameter has, for a function that hands them on.

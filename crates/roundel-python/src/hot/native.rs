@@ -273,7 +273,9 @@ impl<T: HotType> Obj<T> {
     /// Whether `value` is that of the object at `pointer`, which may be null.
     #[inline]
     pub(super) fn has_value(pointer: *mut PyObject, value: &T) -> bool {
-        !pointer.is_null() && std::ptr::eq(Layout::<T>::value(pointer), value)
+        // Of null it is an address near null, where no value is.
+        let place = pointer.wrapping_byte_add(offset_of!(Layout<T>, chain.value));
+        std::ptr::eq(place.cast(), value)
     }
 
     /// Whether an attribute of that name was set on the object itself, where it hides the type's own.

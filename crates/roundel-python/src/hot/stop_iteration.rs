@@ -22,6 +22,9 @@ use super::value::exceptions;
 pub(super) fn finish(value: Object) -> *mut PyObject {
     if !value.is_none() {
         raise(value);
+    } else if cfg!(Py_3_12) {
+        // Immortal: nobody counts its references, so that one may get lost.
+        let _none = value.into_ptr();
     }
     std::ptr::null_mut()
 }

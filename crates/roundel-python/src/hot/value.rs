@@ -12,6 +12,12 @@ use super::object::{Obj, Object};
 pub(crate) fn none() -> Object {
     // SAFETY: takes the address of a static.
     let none = unsafe { ffi::Py_None() };
+    if cfg!(Py_3_12) {
+        // SAFETY: immortal: nobody counts its references.
+        let none = unsafe { Obj::steal(none) };
+        // SAFETY: not null.
+        return unsafe { none.unwrap_unchecked() };
+    }
     // SAFETY: lives for ever.
     unsafe { Obj::share(none) }
 }

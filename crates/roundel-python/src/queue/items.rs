@@ -54,9 +54,14 @@ impl Items {
     #[inline]
     pub(super) fn len(&self) -> Result<usize> {
         if self.python.is_set() {
-            return self.python()?.length();
+            return self.python_len();
         }
         Ok(self.native.len())
+    }
+
+    #[cold]
+    fn python_len(&self) -> Result<usize> {
+        self.python()?.length()
     }
 
     #[inline]
@@ -71,18 +76,22 @@ impl Items {
     #[inline(always)]
     pub(super) fn add(&self, item: Object) -> Result<()> {
         if self.python.is_set() {
-            return self.add_to_python(&item);
+            return self.add_to_python(item);
         }
         self.native.push_back(item);
         Ok(())
     }
 
     #[cold]
-    fn add_to_python(&self, item: &Object) -> Result<()> {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller has no use for it, in either case"
+    )]
+    fn add_to_python(&self, item: Object) -> Result<()> {
         let python = self.python()?;
         let added = match self.order.get() {
-            Order::Priority => names().heappush.call([&python, item]),
-            Order::Fifo | Order::Lifo => python.call_method(&names().append, [item]),
+            Order::Priority => names().heappush.call([&python, &item]),
+            Order::Fifo | Order::Lifo => python.call_method(&names().append, [&item]),
         };
         added.map(drop)
     }

@@ -67,18 +67,12 @@ static GET: Operation = Operation {
     name: "Queue.get",
     poll: |waiter, _woken| {
         let queue = waiter.owner::<Queue>();
-        let item = if queue.pristine.get() {
-            queue.try_get()
-        } else {
-            Queue::try_get_by_methods(queue)
-        };
-        match attempt!(item) {
+        if !queue.pristine.get() {
+            return Queue::get_by_methods(queue, waiter);
+        }
+        match attempt!(queue.try_get()) {
             Some(item) => Poll::Ready(item),
-            None if queue.is_shut_down.get() => Poll::Failed(shut_down()),
-            None => {
-                attempt!(Binding::check(queue));
-                queue.getters.park(waiter)
-            }
+            None => Queue::wait_for_item(queue, waiter),
         }
     },
     interrupt: |waiter, woken, exception| {
@@ -94,20 +88,14 @@ static PUT: Operation = Operation {
     name: "Queue.put",
     poll: |waiter, _woken| {
         let queue = waiter.owner::<Queue>();
-        if attempt!(Queue::ask_full(queue)) {
-            if queue.is_shut_down.get() {
-                return Poll::Failed(shut_down());
-            }
-            attempt!(Binding::check(queue));
-            return queue.putters.park(waiter);
+        if !queue.pristine.get() {
+            return Queue::put_by_methods(queue, waiter);
+        }
+        if attempt!(queue.items.len()) >= queue.limit.get() {
+            return Queue::wait_for_room(queue, waiter);
         }
         let item = waiter.take_item().unwrap_or_else(none);
-        let put = if queue.pristine.get() {
-            queue.put(item)
-        } else {
-            Queue::put_by_methods(queue, &item)
-        };
-        Poll::from(put.map(|()| none()))
+        Poll::from(queue.put(item).map(|()| none()))
     },
     interrupt: |waiter, woken, exception| {
         let queue = waiter.owner::<Queue>();
@@ -178,6 +166,15 @@ impl Queue {
         self.has_put()
     }
 
+    /// Has a waiter wait until an item can be put.
+    fn wait_for_room(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if this.is_shut_down.get() {
+            return Poll::Failed(shut_down());
+        }
+        attempt!(Binding::check(this));
+        this.putters.park(waiter)
+    }
+
     /// Does what follows from putting an item.
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
@@ -194,10 +191,25 @@ impl Queue {
     #[inline(always)]
     fn try_get(&self) -> Result<Option<Object>> {
         let item = self.items.take()?;
-        if item.is_some() {
-            self.putters.release_next()?;
+        if item.is_some() && !self.putters.is_empty() {
+            return self.with_room_for_next(item);
         }
         Ok(item)
+    }
+
+    /// Lets the next who waits for room put its item, since this one was taken out.
+    #[inline(never)]
+    fn with_room_for_next(&self, item: Option<Object>) -> Result<Option<Object>> {
+        self.putters.release_next().map(|()| item)
+    }
+
+    /// Has a waiter wait until there is an item.
+    fn wait_for_item(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if this.is_shut_down.get() {
+            return Poll::Failed(shut_down());
+        }
+        attempt!(Binding::check(this));
+        this.getters.park(waiter)
     }
 
     #[inline]
@@ -298,17 +310,21 @@ impl Queue {
     }
 
     #[cold]
-    fn try_get_by_methods(this: &Obj<Self>) -> Result<Option<Object>> {
-        if Self::ask_empty(this)? {
-            return Ok(None);
+    fn get_by_methods(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if attempt!(Self::ask_empty(this)) {
+            return Self::wait_for_item(this, waiter);
         }
-        this.as_any().call_method(&names().get_nowait, []).map(Some)
+        Poll::from(this.as_any().call_method(&names().get_nowait, []))
     }
 
     #[cold]
-    fn put_by_methods(this: &Obj<Self>, item: &Object) -> Result<()> {
-        let put = this.as_any().call_method(&names().put_nowait, [item]);
-        put.map(drop)
+    fn put_by_methods(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if attempt!(Self::call_full(this)) {
+            return Self::wait_for_room(this, waiter);
+        }
+        let item = waiter.take_item().unwrap_or_else(none);
+        let put = this.as_any().call_method(&names().put_nowait, [&item]);
+        Poll::from(put.map(|_| none()))
     }
 }
 

@@ -84,18 +84,19 @@ pub(crate) fn nothing_to_pass_on(_waiter: &Obj<Waiter>, _woken: bool, exception:
     Poll::raise(exception)
 }
 
+/// Those that can be advanced come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nobody has awaited it.
     New,
-    /// It waits.
-    Parked,
     /// It may go on.
     Woken,
-    /// Its wait was cancelled.
-    Cancelled,
     /// It awaits something else.
     Delegated,
+    /// It waits.
+    Parked,
+    /// Its wait was cancelled.
+    Cancelled,
     /// It is over.
     Done,
 }
@@ -385,12 +386,17 @@ impl Waiter {
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
     fn advance(this: &Obj<Self>) -> Sent {
-        let woken = match this.state.get() {
-            State::New => false,
-            State::Woken | State::Delegated => true,
-            State::Parked | State::Done | State::Cancelled => return this.cannot_try(this),
-        };
-        this.settle(this, (this.operation.poll)(this, woken))
+        let state = this.state.get();
+        if !matches!(state, State::New | State::Woken | State::Delegated) {
+            return this.cannot_try(this);
+        }
+        match (this.operation.poll)(this, state != State::New) {
+            Poll::Ready(value) => {
+                this.state.set(State::Done);
+                Sent::Returned(value)
+            }
+            poll => this.settle(this, poll),
+        }
     }
 
     #[cold]
