@@ -83,6 +83,8 @@ from asyncio import wrap_future as wrap_future
 from roundel import fs as fs
 from roundel._binary_file import BinaryFile as BinaryFile
 from roundel._deadlock import Deadlock as Deadlock
+from roundel._eager import create_eager_task_factory as create_eager_task_factory
+from roundel._eager import eager_task_factory as eager_task_factory
 from roundel._install import install as install
 from roundel._install import uninstall as uninstall
 from roundel._loop import EventLoop as EventLoop
@@ -105,9 +107,7 @@ from roundel._roundel import TaskGroup as TaskGroup
 from roundel._roundel import Timeout as Timeout
 from roundel._roundel import TimerHandle as TimerHandle
 from roundel._roundel import as_completed as as_completed
-from roundel._roundel import create_eager_task_factory as create_eager_task_factory
 from roundel._roundel import create_task as create_task
-from roundel._roundel import eager_task_factory as eager_task_factory
 from roundel._roundel import ensure_future as ensure_future
 from roundel._roundel import gather as gather
 from roundel._roundel import shield as shield

@@ -1,6 +1,6 @@
-"""Which of asyncio's names the extension defines anew: the one table that says what is native."""
+"""Which of asyncio's names roundel defines anew: the one table that says what is native."""
 
-from roundel import _roundel, _streams
+from roundel import _eager, _roundel, _streams
 
 _REPLACED = (
     "as_completed",
@@ -45,7 +45,7 @@ _REPLACED = (
 NATIVE = {
     name: getattr(home, name)
     for name in _REPLACED
-    for home in (_roundel, _streams)
+    for home in (_roundel, _streams, _eager)
     if name in vars(home)
 }
 """asyncio's public names that are native here, and what they are."""

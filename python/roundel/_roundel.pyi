@@ -31,7 +31,7 @@ from asyncio.events import _TaskFactory
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
 from socket import _Address, _RetAddress, socket
-from typing import IO, Literal, Protocol, TypeVar, TypeVarTuple, final
+from typing import IO, Literal, TypeVar, TypeVarTuple, final
 from weakref import WeakSet
 
 from _typeshed import (
@@ -55,45 +55,6 @@ def create_task(
     eager_start: bool | None = None,
     **kwargs: object,
 ) -> Task[_T]: ...
-def eager_task_factory(
-    loop: asyncio.AbstractEventLoop | None,
-    coro: Coroutine[object, object, _T],
-    *,
-    name: str | None = None,
-    context: Context | None = None,
-    eager_start: bool = True,
-) -> Task[_T]: ...
-
-if sys.version_info >= (3, 12):
-    from asyncio import create_eager_task_factory as create_eager_task_factory
-else:
-    _TaskT_co = TypeVar("_TaskT_co", bound=Task[object], covariant=True)
-
-    class _TaskConstructor(Protocol[_TaskT_co]):
-        def __call__(
-            self,
-            coro: Coroutine[object, object, object],
-            /,
-            *,
-            loop: asyncio.AbstractEventLoop,
-            name: str | None,
-            context: Context | None,
-            eager_start: bool,
-        ) -> _TaskT_co: ...
-
-    class _EagerTaskFactory(Protocol[_TaskT_co]):
-        def __call__(
-            self,
-            loop: asyncio.AbstractEventLoop,
-            coro: Coroutine[object, object, object],
-            *,
-            name: str | None = None,
-            context: Context | None = None,
-        ) -> _TaskT_co: ...
-
-    def create_eager_task_factory(
-        custom_task_constructor: _TaskConstructor[_TaskT_co],
-    ) -> _EagerTaskFactory[_TaskT_co]: ...
 
 if sys.version_info >= (3, 14):
     from asyncio import future_add_to_awaited_by as future_add_to_awaited_by

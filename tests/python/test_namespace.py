@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import roundel
-from roundel import _roundel, _streams
+from roundel import _eager, _roundel, _streams
 from roundel._names import NATIVE
 
 
@@ -17,9 +17,10 @@ def test_has_every_public_name_of_asyncio():
     assert set(asyncio.__all__) <= namespace.keys()
 
 
-def test_native_names_come_from_the_extension():
+def test_names_of_roundels_own_come_from_the_module_that_has_them():
+    homes = (_roundel, _streams, _eager)
     for name, native in NATIVE.items():
-        home = _streams if name in vars(_streams) else _roundel
+        home = next(home for home in homes if name in vars(home))
         assert getattr(roundel, name) is native is getattr(home, name)
 
 

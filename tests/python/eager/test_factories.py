@@ -120,6 +120,16 @@ def test_a_factory_makes_tasks_by_a_constructor(api, run_own):
     run_own(main())
 
 
+def test_a_factory_shows_its_constructor_as_asyncios_does(api):
+    """Libraries tell an eager factory by its code, and take its constructor out of its closure."""
+    made = api.create_eager_task_factory(api.Task)
+    for factory in (made, api.eager_task_factory):
+        assert factory.__code__ is made.__code__
+        assert [cell.cell_contents for cell in factory.__closure__] == [api.Task]
+    if hasattr(asyncio, "eager_task_factory"):
+        assert made.__code__ is asyncio.eager_task_factory.__code__
+
+
 def test_a_constructor_may_return_anything(api, run_own):
     class Made(api.Future):
         def set_name(self, name):

@@ -1,13 +1,11 @@
 //! What makes one awaitable of several, or another one of one (`asyncio.tasks`).
 //!
 //! - `ensure`: `ensure_future`, from which the others start;
-//! - `eager`: task factories whose tasks take their first step at once;
 //! - `gather`: all results, in order;
 //! - `wait`, `as_completed`: some or all of several, and each as it comes;
 //! - `wait_for`, `shield`: one, with a time limit, or beyond the reach of cancellation.
 
 mod as_completed;
-mod eager;
 mod ensure;
 mod gather;
 mod shield;
@@ -22,7 +20,6 @@ use crate::hot::{Module, Result};
 /// Adds the combinators to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {
     ensure::register(module)?;
-    eager::register(module)?;
     gather::register(module)?;
     wait::register(module)?;
     as_completed::register(module)?;
