@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import sys
 
 import pytest
@@ -275,6 +276,53 @@ def test_installed_or_not_it_is_an_instance_of_both(run, name):
         made = MAKE[name]()
         assert isinstance(made, getattr(asyncio, name))
         assert isinstance(made, ASYNCIOS[name])
+
+    run(main())
+
+
+@pytest.fixture(params=["imported", "in asyncio"])
+def as_it_may_be_used(request):
+    """Without `install()`, and after it."""
+    if request.param == "in asyncio":
+        request.getfixturevalue("installed")
+
+
+@pytest.mark.usefixtures("as_it_may_be_used")
+def test_what_a_task_waits_for_is_a_future_that_is_done_when_it_may_go_on(run, kind):
+    """Libraries look there before they cancel: who has been woken is to have what it was woken for."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        event = roundel.Event()
+        task = KINDS[kind](event.wait(), loop=loop)
+        await roundel.sleep(0)
+        waited_for = task._fut_waiter
+        assert isinstance(waited_for, asyncio.Future)
+        assert not waited_for.done()
+        event.set()
+        assert task._fut_waiter is waited_for
+        assert waited_for.done()
+        assert not waited_for.cancelled()
+        assert await task
+
+    run(main())
+
+
+@pytest.mark.usefixtures("as_it_may_be_used")
+def test_what_is_to_be_awaited_is_a_coroutine(run):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        for coroutine in (
+            roundel.sleep(0),
+            roundel.Queue().join(),
+            roundel.wait_for(future, 1),
+            roundel.wait([future]),
+        ):
+            assert inspect.iscoroutine(coroutine)
+            assert asyncio.iscoroutine(coroutine)
+            assert not asyncio.isfuture(coroutine)
+            await coroutine
 
     run(main())
 

@@ -21,6 +21,7 @@ use crate::hot::{
     Args, Class, HotType, IntoObject, Obj, Object, Raised, Result, Sent, Slot, TypeCell, Visit,
     await_iterator, exceptions, none, send, throw_into,
 };
+use crate::names::names;
 
 /// What a native coroutine remembers, and how it goes on.
 pub(crate) trait Script: Sized + 'static {
@@ -223,6 +224,7 @@ impl<S: Script> HotType for Coroutine<S> {
     fn class(class: &mut Class<Self>) {
         class
             .coroutine(Self::advance)
+            .poses_as(|| names().coroutine_type.clone())
             .method(
                 c"throw",
                 c"throw($self, typ, val=None, tb=None, /)\n--\n\nRaise an exception at the await.",

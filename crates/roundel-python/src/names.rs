@@ -116,6 +116,7 @@ names! {
         broken_barrier_error = "asyncio" : "BrokenBarrierError",
         gathering_future = "asyncio.tasks" : "_GatheringFuture",
         is_future = "asyncio.futures" : "isfuture",
+        coroutine_type = "types" : "CoroutineType",
         is_awaitable = "inspect" : "isawaitable",
         ensure_future = "asyncio.tasks" : "ensure_future",
         exception_group = "builtins" : "ExceptionGroup",

@@ -6,7 +6,7 @@
 use super::{Operation, Poll, State, Waiter, nothing_to_pass_on};
 use crate::future::{cancel_args, cancelled_error};
 use crate::hot::{
-    Args, Class, Obj, Object, Raised, Result, Signature, Visit, boolean, copy_context, none,
+    Args, Class, Obj, Object, Raised, Result, Signature, Visit, boolean, copy_context, import, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -143,6 +143,15 @@ impl Waiter {
         }
     }
 
+    /// Its class as `isinstance` sees it: asyncio's coroutine, and the future that one waits for. Libraries ask a task
+    /// what it waits for, and that whether it is done.
+    fn seen_as(&self) -> Result<Object> {
+        match self.state.get() {
+            State::Parked | State::Woken | State::Cancelled => import(c"asyncio", c"Future"),
+            State::New | State::Delegated | State::Done => Ok(names().coroutine_type.clone()),
+        }
+    }
+
     fn is_over(this: &Obj<Self>) -> bool {
         !matches!(
             this.state.get(),
@@ -200,6 +209,7 @@ pub(super) fn declare(class: &mut Class<Waiter>) {
             c"_wake($self, arg, /)\n--\n\nEnd the wait; for loops that are not roundel's.",
             |this: &Obj<Waiter>, _: &Object| Waiter::wake(this),
         )
+        .getter(c"__class__", |this: &Obj<Waiter>| this.seen_as())
         .property(
             c"_asyncio_future_blocking",
             // Before it parks it is no future: `isfuture` must say so, or `ensure_future` takes it for one.
