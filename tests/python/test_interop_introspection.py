@@ -289,7 +289,7 @@ def as_it_may_be_used(request):
 
 @pytest.mark.usefixtures("as_it_may_be_used")
 def test_what_a_task_waits_for_is_a_future_that_is_done_when_it_may_go_on(run, kind):
-    """Libraries look there before they cancel: who has been woken is to have what it was woken for."""
+    """Libraries look there before they cancel: who was woken is to have what it was woken for."""
 
     async def main():
         loop = asyncio.get_running_loop()

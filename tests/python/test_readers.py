@@ -5,6 +5,7 @@ import contextlib
 import os
 import socket
 import time
+import weakref
 
 import pytest
 
@@ -292,3 +293,50 @@ def test_a_reader_runs_in_the_context_of_its_registration(loop, pair):
     # It is no part of the task that happens to run beside it.
     assert tasks == [None]
     loop.remove_reader(left)
+
+
+def test_a_socket_that_is_closed_can_still_be_removed(loop, pair):
+    """asyncio's selectors know a closed file by the object that they were given."""
+    left, right = pair
+    loop.add_reader(left, print)
+    loop.add_writer(right, print)
+    left.close()
+    right.close()
+    assert loop.remove_reader(left)
+    assert loop.remove_writer(right)
+    for unknown in (left, right):
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_reader(unknown)
+
+
+def test_a_closed_socket_does_not_remove_what_has_its_number_now(loop, pair):
+    left, right = pair
+    loop.add_reader(left, print)
+    number = left.fileno()
+    left.close()
+    again = right.dup()
+    try:
+        assert again.fileno() == number
+        loop.add_reader(again, print)
+        loop.remove_reader(again)
+        loop.add_reader(again.fileno(), print)
+        with pytest.raises(ValueError, match="Invalid file descriptor: -1"):
+            loop.remove_reader(left)
+        assert loop.remove_reader(again)
+    finally:
+        again.close()
+
+
+def test_a_watched_socket_is_not_lost_when_nobody_else_has_it(loop):
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    got = []
+    reference = weakref.ref(left)
+    loop.add_reader(left, lambda: got.append(reference().recv(10)))
+    del left
+    right.send(b"hello")
+    run_for(loop)
+    assert got == [b"hello"]
+    with reference(), right:
+        assert loop.remove_reader(reference())
+    assert reference() is None

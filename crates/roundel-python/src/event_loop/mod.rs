@@ -3,7 +3,7 @@
 //! - here: the state, and what other hot objects ask of it;
 //! - `callbacks`: `call_soon`, `call_later`, `call_at`, `call_soon_threadsafe`;
 //! - `tasks`: `create_task`, `create_future`, the task factory;
-//! - `readers`: readers and writers;
+//! - `readers`, `watched_files`: readers and writers;
 //! - `receive_buffer`: what transports receive into;
 //! - `sockets`: calls on sockets that the program keeps;
 //! - `files`: what files ask of the dispatcher;
@@ -18,6 +18,7 @@ mod running;
 mod sockets;
 mod tasks;
 mod transports;
+mod watched_files;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -40,6 +41,7 @@ pub(crate) use callbacks::check_callback;
 pub(crate) use files::Watched;
 pub(crate) use readers::descriptor;
 pub(crate) use receive_buffer::ReceiveBuffer;
+use watched_files::WatchedFiles;
 
 /// Adds to the module what belongs to loops.
 pub(crate) fn register(module: &Module) -> Result<()> {
@@ -64,6 +66,8 @@ pub(crate) struct EventLoop {
     receive_buffer: Cell<Option<Box<[u8]>>>,
     /// Sends what a transport has put off, at the end of the turn at the latest.
     put_off: Slot<Channel>,
+    /// What the program has watched by file objects.
+    watched_files: WatchedFiles,
     /// The transports that use a descriptor, by its number.
     transports: Rc<Table>,
     /// In seconds; a callback that takes longer is reported in debug mode.
@@ -91,6 +95,7 @@ impl Default for EventLoop {
             running_handle: Slot::empty(),
             receive_buffer: Cell::new(None),
             put_off: Slot::empty(),
+            watched_files: WatchedFiles::default(),
             transports: Rc::default(),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),
@@ -370,6 +375,7 @@ impl EventLoop {
         if let Some(dispatcher) = this.dispatcher.get() {
             drop(dispatcher.close());
         }
+        this.watched_files.clear();
         Ok(())
     }
 }
@@ -404,6 +410,7 @@ impl HotType for EventLoop {
         visit.slot(&self.task_factory);
         visit.slot(&self.running_handle);
         visit.slot(&self.put_off);
+        self.watched_files.traverse(visit);
         if let Some(dispatcher) = self.dispatcher.get() {
             dispatcher.visit_jobs(&mut |job| job.traverse(visit));
         }
@@ -415,6 +422,7 @@ impl HotType for EventLoop {
         self.task_factory.set(None);
         self.running_handle.set(None);
         self.put_off.set(None);
+        self.watched_files.clear();
         if let Some(dispatcher) = self.dispatcher.get() {
             drop(dispatcher.close());
         }

@@ -71,18 +71,21 @@ impl EventLoop {
             .required(2)
             .positional(2)
             .variadic();
-        let [fd, callback, context] = signature.bind(args)?;
-        let (Some(fd), Some(callback)) = (fd, callback) else {
+        let [file, callback, context] = signature.bind(args)?;
+        let (Some(file), Some(callback)) = (file, callback) else {
             return Err(super::uninitialized());
         };
         this.check_open()?;
-        let fd = descriptor(fd)?;
+        let fd = descriptor(file)?;
         let arguments = args.positional.get(2..).unwrap_or_default();
         let context = context.and_then(Object::not_none);
         let handle = Handle::create(this, callback, arguments, context)?;
         // It may stay for as long as the descriptor does, and run many times.
         Handle::track(&handle);
         this.begin_watching(fd, Job::Handle(handle.clone()), add)?;
+        if !file.is_int() {
+            this.watched_files.enter(fd, file);
+        }
         Ok(handle)
     }
 
@@ -98,6 +101,7 @@ impl EventLoop {
 
     fn begin_watching(&self, fd: RawFd, job: Job, add: Add) -> Result<()> {
         self.check_open()?;
+        self.forget_unwatched(fd);
         let replaced = add(self.dispatcher()?, fd, job).map_err(|error| os_error(&error))?;
         cancel(replaced)
     }
@@ -118,15 +122,33 @@ impl EventLoop {
         }
         let removed = remove(self.dispatcher()?, fd);
         let found = removed.is_some();
+        self.forget_unwatched(fd);
         cancel(removed)?;
         Ok(found)
     }
 
-    fn unwatch(this: &Obj<Self>, fd: &Object, remove: Remove) -> Result<bool> {
+    /// The number of a file; of a closed one, that under which it is watched.
+    pub(super) fn descriptor_of(&self, file: &Object) -> Result<RawFd> {
+        descriptor(file).or_else(|raised| match self.watched_files.number_of(file) {
+            Some(fd) => {
+                raised.clear();
+                Ok(fd)
+            }
+            None => Err(raised),
+        })
+    }
+
+    fn forget_unwatched(&self, fd: RawFd) {
+        if !self.watched_files.is_empty() && self.polls(fd) == Some((false, false)) {
+            self.watched_files.leave(fd);
+        }
+    }
+
+    fn unwatch(this: &Obj<Self>, file: &Object, remove: Remove) -> Result<bool> {
         if this.closed.get() {
             return Ok(false);
         }
-        this.end_watching(descriptor(fd)?, remove)
+        this.end_watching(this.descriptor_of(file)?, remove)
     }
 
     /// Whether a descriptor is watched for reading and for writing; `None` once the loop is closed.

@@ -1,6 +1,6 @@
 //! Which transport uses which descriptor: nobody else may while it does.
 
-use super::{EventLoop, readers};
+use super::EventLoop;
 use crate::hot::{Class, Numbered, Obj, Object, Raised, Result, Str, Table, exceptions};
 use crate::names::names;
 
@@ -20,7 +20,7 @@ impl EventLoop {
 
     /// Raises `RuntimeError` if a transport uses a descriptor.
     pub(crate) fn check_no_transport(this: &Obj<Self>, file: &Object) -> Result<()> {
-        let fd = readers::descriptor(file)?;
+        let fd = this.descriptor_of(file)?;
         if let Some(transport) = this.transport(fd) {
             return Self::check_is_closing(file, &transport);
         }
