@@ -25,7 +25,8 @@ async def queue_of_one(n: int) -> None:
     await hand_over(n, 1)
 
 
-# A pure-Python put or get suspends once in a hundred items here, and never below, so the loop alone changes nothing.
+# A pure-Python put or get suspends once in a hundred items here, and never in the next row, so
+# the loop alone changes nothing.
 @row("Queue of 100", 60_000, 5)
 async def queue_of_hundred(n: int) -> None:
     await hand_over(n, 100)
