@@ -66,7 +66,7 @@ impl Barrier {
             return Err(Error::BrokenBarrier);
         }
         if self.waiting() + 1 == self.parties {
-            while self.waiters.grant_first() {}
+            self.waiters.grant_all();
             return Ok(true);
         }
         let describe = || format!("Barrier::wait, of the barrier made at {}", self.origin);
@@ -80,12 +80,12 @@ impl Barrier {
     /// Sends everybody away who waits, and everybody who comes, with an error.
     pub fn abort(&self) {
         self.is_broken.set(true);
-        self.waiters.release_all();
+        self.waiters.send_away();
     }
 
     /// Makes a barrier that has been aborted as good as new; who waits meanwhile gets the error.
     pub fn reset(&self) {
-        self.waiters.release_all();
+        self.waiters.send_away();
         self.is_broken.set(false);
     }
 

@@ -105,7 +105,7 @@ impl Condition {
 
     /// Wakes everybody who waits.
     pub fn notify_all(&self) {
-        self.notify(self.waiters.waiting());
+        self.waiters.grant_all();
     }
 }
 

@@ -5,24 +5,30 @@
 //! that is still not ready says what it waits for. If any task does get on by this, it was no
 //! deadlock.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use super::runtime::Core;
 use super::task::Task;
 
 thread_local! {
-    /// What the task that is being asked has answered so far.
-    static ANSWERS: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    /// A task is being asked.
+    static IS_ASKED: Cell<bool> = const { Cell::new(false) };
+    /// What it has answered so far.
+    static ANSWERS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Says what a future that is not ready waits for, if anybody wants to know.
 #[inline]
 pub(crate) fn note(describe: impl FnOnce() -> String) {
-    if ANSWERS.with_borrow(Option::is_some) {
-        let answer = describe();
-        ANSWERS.with_borrow_mut(|answers| answers.get_or_insert_default().push(answer));
+    if IS_ASKED.get() {
+        answer(describe());
     }
+}
+
+#[cold]
+fn answer(answer: String) {
+    ANSWERS.with_borrow_mut(|answers| answers.push(answer));
 }
 
 /// Tasks that wait for each other, or for what nobody will ever do.
@@ -87,9 +93,10 @@ pub struct Blocked {
 impl Blocked {
     /// Polls a task and returns what it awaits, unless it has come to its end by that.
     fn ask(task: &Task, core: &Core) -> Option<Self> {
-        ANSWERS.set(Some(Vec::new()));
+        IS_ASKED.set(true);
         task.clone().step(core);
-        let awaits = ANSWERS.take().unwrap_or_default();
+        IS_ASKED.set(false);
+        let awaits = ANSWERS.take();
         (!task.has_ended()).then(|| Self {
             task: task.to_string(),
             awaits,

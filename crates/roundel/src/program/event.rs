@@ -54,7 +54,7 @@ impl Event {
     /// Sets the flag, and wakes everybody who waits for it.
     pub fn set(&self) {
         self.is_set.set(true);
-        self.waiters.release_all();
+        self.waiters.grant_all();
     }
 
     /// Takes the flag back. Who has been woken by it is so all the same.

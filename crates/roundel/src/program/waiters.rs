@@ -4,9 +4,12 @@
 //! it its turn, which takes it out of the line and wakes it; until it comes round to take its turn
 //! the grant counts as given, so that nobody can snatch in between what it stands for. A waiter that
 //! is dropped with its turn granted but not taken passes it on: no item, room or lock is ever lost.
+//!
+//! Whose ticket is below the first one's has been served. Only of those that have been sent away
+//! instead, as few ever are, a list is kept.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeSet, VecDeque};
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,21 +23,19 @@ const NONE: u64 = u64::MAX;
 /// A line of waiting tasks.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    line: RefCell<Line>,
+    /// Who wakes the first one, which mostly is the only one.
+    first: Cell<Option<TaskWaker>>,
+    /// The ticket of the first one, or the next one if nobody is in line.
+    first_ticket: Cell<u64>,
+    next_ticket: Cell<u64>,
+    /// Who is behind the first one, by ticket. Who has left the line has no waker any more.
+    others: RefCell<VecDeque<(u64, Option<TaskWaker>)>>,
     /// How many are in line.
     waiting: Cell<usize>,
     /// How many turns have been granted but not taken.
     granted: Cell<usize>,
-}
-
-/// Tickets that have been drawn: each is in line, or granted, or else has been sent away.
-#[derive(Default)]
-struct Line {
-    /// In ascending order. Who has left the line has no waker any more.
-    waiting: VecDeque<(u64, Option<TaskWaker>)>,
-    granted: VecDeque<u64>,
-    /// The next ticket.
-    next: u64,
+    /// Who has been sent away and has not heard of it; made when it first happens to anybody.
+    sent_away: OnceCell<Box<RefCell<BTreeSet<u64>>>>,
 }
 
 impl Waiters {
@@ -58,11 +59,33 @@ impl Waiters {
     /// Grants the first one its turn, and returns whether there was one.
     #[inline]
     pub(crate) fn grant_first(&self) -> bool {
-        let is_granted = self.has_waiting();
-        if is_granted {
-            self.serve_first();
+        let first = self.pop();
+        let is_granted = first.is_some();
+        if let Some(waker) = first {
+            self.reserve();
+            // It may be somebody else's waker, so nothing is borrowed meanwhile.
+            waker.wake();
         }
         is_granted
+    }
+
+    /// Grants everybody their turn who is in line now.
+    #[inline]
+    pub(crate) fn grant_all(&self) {
+        let end = self.next_ticket.get();
+        while self.first_ticket.get() < end && self.grant_first() {}
+    }
+
+    /// Wakes everybody who is in line now without granting anything.
+    pub(crate) fn send_away(&self) {
+        let end = self.next_ticket.get();
+        while self.first_ticket.get() < end {
+            let ticket = self.first_ticket.get();
+            let Some(waker) = self.pop() else { return };
+            let sent_away = self.sent_away.get_or_init(Box::default);
+            sent_away.borrow_mut().insert(ticket);
+            waker.wake();
+        }
     }
 
     /// Returns whether anybody is in line.
@@ -77,26 +100,15 @@ impl Waiters {
     }
 
     /// Counts a turn as granted to somebody who has not been in line.
+    #[inline]
     pub(crate) fn reserve(&self) {
         self.granted.set(self.granted.get() + 1);
     }
 
     /// Takes back what [`reserve`](Self::reserve) has counted.
+    #[inline]
     pub(crate) fn unreserve(&self) {
         self.granted.set(self.granted.get() - 1);
-    }
-
-    /// Wakes everybody without granting anything.
-    pub(crate) fn release_all(&self) {
-        // Who gets into line meanwhile has come too late.
-        let end = self.line.borrow().next;
-        while self.has_waiting() {
-            let first = self.line.borrow_mut().pop_before(end);
-            let Some((_, waker)) = first else { return };
-            self.waiting.set(self.waiting.get() - 1);
-            // It may be somebody else's waker, so nothing is borrowed meanwhile.
-            waker.wake();
-        }
     }
 
     /// Returns how many turns have been granted but not taken.
@@ -106,107 +118,95 @@ impl Waiters {
     }
 
     /// Draws a ticket.
+    #[inline]
     fn enter(&self, waker: TaskWaker) -> u64 {
-        self.waiting.set(self.waiting.get() + 1);
-        let mut line = self.line.borrow_mut();
-        let ticket = line.next;
-        line.next = ticket + 1;
-        line.waiting.push_back((ticket, Some(waker)));
+        let (ticket, waiting) = (self.next_ticket.get(), self.waiting.get());
+        self.next_ticket.set(ticket + 1);
+        self.waiting.set(waiting + 1);
+        if waiting == 0 {
+            self.first.set(Some(waker));
+        } else {
+            self.others.borrow_mut().push_back((ticket, Some(waker)));
+        }
         ticket
     }
 
-    fn serve_first(&self) {
-        let mut line = self.line.borrow_mut();
-        if let Some((ticket, waker)) = line.pop_before(NONE) {
-            // Apart from the other count: to read both at once, which lie side by side, would have
-            // to wait for the one that has just been written.
-            self.waiting.set(self.waiting.get() - 1);
-            line.granted.push_back(ticket);
-            drop(line);
-            self.granted.set(self.granted.get() + 1);
-            // As above.
-            waker.wake();
+    /// Takes the first one out of the line.
+    #[inline]
+    fn pop(&self) -> Option<TaskWaker> {
+        let waiting = self.waiting.get().checked_sub(1)?;
+        self.waiting.set(waiting);
+        let waker = self.first.take();
+        if waiting == 0 {
+            self.first_ticket.set(self.next_ticket.get());
+        } else {
+            self.move_up();
+        }
+        waker
+    }
+
+    /// Makes the next one the first.
+    fn move_up(&self) {
+        let mut others = self.others.borrow_mut();
+        while let Some((ticket, waker)) = others.pop_front() {
+            if waker.is_some() {
+                self.first_ticket.set(ticket);
+                return self.first.set(waker);
+            }
         }
     }
 
     /// Gives up a ticket that is not in line any more, and returns whether a turn was granted to it.
     #[inline]
     fn take_turn(&self, ticket: u64) -> Option<bool> {
-        let mut line = self.line.borrow_mut();
-        if line.take_granted(ticket) {
-            self.granted.set(self.granted.get() - 1);
-            return Some(true);
-        }
-        line.find(ticket).is_none().then_some(false)
+        (ticket < self.first_ticket.get()).then(|| {
+            let is_granted = self.sent_away.get().is_none() || !self.hear(ticket);
+            if is_granted {
+                self.unreserve();
+            }
+            is_granted
+        })
     }
 
-    /// Has another waker wake who is in line.
-    fn replace_waker(&self, ticket: u64, waker: TaskWaker) {
-        let mut line = self.line.borrow_mut();
-        let place = line.find(ticket);
-        let replaced = place.and_then(|place| line.waiting[place].1.replace(waker));
-        drop(line);
-        drop(replaced);
+    /// Returns whether somebody who is not in line has been sent away, who knows it from now on.
+    #[cold]
+    fn hear(&self, ticket: u64) -> bool {
+        let sent_away = self.sent_away.get();
+        sent_away.is_some_and(|list| list.borrow_mut().remove(&ticket))
+    }
+
+    /// Has another waker, or none, wake who is in line, and returns the one that it replaces.
+    fn replace_waker(&self, ticket: u64, waker: Option<TaskWaker>) -> Option<TaskWaker> {
+        if ticket == self.first_ticket.get() {
+            return self.first.replace(waker);
+        }
+        let mut others = self.others.borrow_mut();
+        let place = others.binary_search_by_key(&ticket, |&(ticket, _)| ticket);
+        mem::replace(&mut others[place.ok()?].1, waker)
     }
 
     /// Gives up a ticket, and returns whether a turn had been granted to it.
+    #[inline(never)]
     fn leave(&self, ticket: u64) -> bool {
         if let Some(is_granted) = self.take_turn(ticket) {
             return is_granted;
         }
-        self.waiting.set(self.waiting.get() - 1);
-        let waker = self.line.borrow_mut().leave(ticket, self.waiting.get());
+        let waker = if ticket == self.first_ticket.get() {
+            self.pop()
+        } else {
+            self.leave_others(ticket)
+        };
         drop(waker);
         false
     }
-}
 
-impl Line {
-    /// Takes the first one out of the line, if its ticket is below `end`.
-    #[inline]
-    fn pop_before(&mut self, end: u64) -> Option<(u64, TaskWaker)> {
-        while self.waiting.front()?.0 < end {
-            if let (ticket, Some(waker)) = self.waiting.pop_front()? {
-                return Some((ticket, waker));
-            }
-        }
-        None
-    }
-
-    /// Takes a turn if it has been granted.
-    #[inline]
-    fn take_granted(&mut self, ticket: u64) -> bool {
-        // Mostly it is the one that was granted first.
-        if self.granted.front() == Some(&ticket) {
-            self.granted.pop_front();
-            return true;
-        }
-        !self.granted.is_empty() && self.take_late(ticket)
-    }
-
-    #[cold]
-    fn take_late(&mut self, ticket: u64) -> bool {
-        let place = self.granted.iter().position(|&granted| granted == ticket);
-        place.is_some_and(|place| self.granted.remove(place).is_some())
-    }
-
-    /// Returns where in line somebody is, who has not left it.
-    #[inline]
-    fn find(&self, ticket: u64) -> Option<usize> {
-        if self.waiting.front()?.0 > ticket {
-            return None;
-        }
-        self.waiting
-            .binary_search_by_key(&ticket, |&(ticket, _)| ticket)
-            .ok()
-    }
-
-    /// Lets somebody go who is in line, so that `waiting` are left, and returns who wakes it.
-    fn leave(&mut self, ticket: u64, waiting: usize) -> Option<TaskWaker> {
-        let place = self.find(ticket)?;
-        let waker = self.waiting[place].1.take();
-        if self.waiting.len() > 2 * waiting {
-            self.waiting.retain(|(_, waker)| waker.is_some());
+    /// Lets somebody go who is behind the first one.
+    fn leave_others(&self, ticket: u64) -> Option<TaskWaker> {
+        let waker = self.replace_waker(ticket, None);
+        self.waiting.set(self.waiting.get() - 1);
+        let mut others = self.others.borrow_mut();
+        if others.len() > 2 * self.waiting.get() {
+            others.retain(|(_, waker)| waker.is_some());
         }
         waker
     }
@@ -233,24 +233,32 @@ impl Place {
 
     /// Waits in line, at the end of it to begin with; gives `true` once a turn is granted, `false`
     /// once everybody is sent away. The place is given up then.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         waiters: &Waiters,
         cx: &Context<'_>,
         describe: impl FnOnce() -> String,
     ) -> Poll<bool> {
-        if self.is_taken() {
-            if let Some(is_granted) = waiters.take_turn(self.ticket) {
-                self.ticket = NONE;
-                return Poll::Ready(is_granted);
-            }
-            // Somebody else's waker is cloned by somebody else's code: before anything is borrowed.
-            waiters.replace_waker(self.ticket, TaskWaker::of(cx));
-        } else {
-            self.ticket = waiters.enter(TaskWaker::of(cx));
+        if let Some(is_granted) = waiters.take_turn(self.ticket) {
+            self.ticket = NONE;
+            return Poll::Ready(is_granted);
         }
+        self.wait(waiters, cx);
         note(describe);
         Poll::Pending
+    }
+
+    /// Gets into line, or stays there.
+    #[inline(never)]
+    fn wait(&mut self, waiters: &Waiters, cx: &Context<'_>) {
+        // Somebody else's waker is cloned by somebody else's code: before anything is borrowed.
+        let waker = TaskWaker::of(cx);
+        if self.is_taken() {
+            drop(waiters.replace_waker(self.ticket, Some(waker)));
+        } else {
+            self.ticket = waiters.enter(waker);
+        }
     }
 
     /// Gives up the place, if there is one, and returns whether a turn had been granted.
@@ -315,7 +323,7 @@ mod tests {
         for _ in 0..1_000 {
             let another = enter(&waiters);
             assert!(!mem::replace(&mut last, another).leave(&waiters));
-            assert!(waiters.line.borrow().waiting.len() <= 4);
+            assert!(waiters.others.borrow().len() <= 4);
         }
         assert_eq!(waiters.waiting(), 2);
         assert!(waiters.grant_first());
@@ -327,11 +335,32 @@ mod tests {
     }
 
     #[test]
+    fn when_the_first_one_leaves_the_next_who_has_not_moves_up() {
+        let waiters = Waiters::default();
+        let mut places: Vec<_> = (0..4).map(|_| enter(&waiters)).collect();
+        for left in [1, 0] {
+            assert!(!places[left].leave(&waiters));
+            assert_eq!(poll(&mut places[2], &waiters), None);
+        }
+        assert_eq!(waiters.waiting(), 2);
+        assert!(waiters.grant_first());
+        assert_eq!(poll(&mut places[3], &waiters), None);
+        assert_eq!(poll(&mut places[2], &waiters), Some(true));
+        assert!(!places[3].leave(&waiters));
+        assert!(!waiters.has_waiting());
+        assert!(!waiters.grant_first());
+        let mut late = enter(&waiters);
+        assert!(waiters.grant_first());
+        assert!(late.leave(&waiters));
+        assert_eq!(waiters.granted(), 0);
+    }
+
+    #[test]
     fn turns_are_taken_in_any_order_and_beside_those_who_are_sent_away() {
         let waiters = Waiters::default();
         let mut places: Vec<_> = (0..6).map(|_| enter(&waiters)).collect();
         assert!((0..3).all(|_| waiters.grant_first()));
-        waiters.release_all();
+        waiters.send_away();
         let mut late = enter(&waiters);
         assert_eq!((waiters.granted(), waiters.waiting()), (3, 1));
         let served = [1, 4, 2, 3, 0, 5].map(|place| poll(&mut places[place], &waiters));

@@ -62,7 +62,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) {
         let replaced = self.shared.value.replace(Rc::new(value));
         self.shared.version.set(self.shared.version.get() + 1);
-        self.shared.waiters.release_all();
+        self.shared.waiters.grant_all();
         drop(replaced);
     }
 
@@ -83,7 +83,7 @@ impl<T> Sender<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.is_closed.set(true);
-        self.shared.waiters.release_all();
+        self.shared.waiters.grant_all();
     }
 }
 

@@ -204,8 +204,8 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// Lets nobody put any more, and nobody get once the queue is empty.
     pub fn shutdown(&self) {
         self.is_shut_down.set(true);
-        self.putters.release_all();
-        self.getters.release_all();
+        self.putters.send_away();
+        self.getters.send_away();
     }
 
     /// Lets nobody put or get any more, and returns what has been left, which counts as done.
@@ -361,7 +361,7 @@ impl<T, S: Store<T>> Queue<T, S> {
 
     fn finish(&self) {
         if self.unfinished.get() == 0 {
-            self.joiners.release_all();
+            self.joiners.grant_all();
         }
     }
 
