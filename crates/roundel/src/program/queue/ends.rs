@@ -142,19 +142,15 @@ fn poll_get<T, S: Store<T>>(
     cx: &Context<'_>,
 ) -> Poll<Result<T, Error>> {
     if !place.is_taken() {
-        if !queue.is_empty() {
-            return Poll::Ready(queue.take_unpromised());
+        if let Some(item) = queue.take() {
+            return Poll::Ready(Ok(item));
         }
         if queue.is_shut_down() {
             return Poll::Ready(Err(Error::QueueShutDown));
         }
     }
-    let is_granted = ready!(wait_for_item(queue, place, cx));
-    Poll::Ready(if is_granted {
-        queue.take(0)
-    } else {
-        Err(Error::QueueShutDown)
-    })
+    let item = ready!(wait_for_item(queue, place, cx));
+    Poll::Ready(item.ok_or(Error::QueueShutDown))
 }
 
 #[inline(never)]
@@ -162,8 +158,9 @@ fn wait_for_item<T, S: Store<T>>(
     queue: &Queue<T, S>,
     place: &mut Place,
     cx: &Context<'_>,
-) -> Poll<bool> {
-    place.poll(&queue.getters, cx, || queue.describe("get"))
+) -> Poll<Option<T>> {
+    let is_granted = ready!(place.poll(&queue.getters, cx, || queue.describe("get")));
+    Poll::Ready(is_granted.then(|| queue.take_promised()).flatten())
 }
 
 /// A queue that is somebody else's, or shared.

@@ -168,14 +168,11 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// never be one.
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<T, Error> {
-        if !self.is_empty() {
-            return self.take_unpromised();
+        match self.take() {
+            Some(item) => Ok(item),
+            None if self.is_shut_down() => Err(Error::QueueShutDown),
+            None => Err(Error::QueueEmpty),
         }
-        Err(if self.is_shut_down() {
-            Error::QueueShutDown
-        } else {
-            Error::QueueEmpty
-        })
     }
 
     /// Says that an item which has been got is done.
@@ -329,18 +326,26 @@ impl<T, S: Store<T>> Queue<T, S> {
         self.grant_item();
     }
 
-    /// Takes the first item that is not promised to anybody.
+    /// Takes the first item that is not promised to anybody, if there is one.
     #[inline]
-    fn take_unpromised(&self) -> Result<T, Error> {
-        self.take(self.getters.granted())
+    fn take(&self) -> Option<T> {
+        let promised = self.getters.granted();
+        let mut items = self.items.borrow_mut();
+        if items.count() <= promised {
+            return None;
+        }
+        let item = items.take(promised);
+        drop(items);
+        self.grant_room();
+        item
     }
 
-    /// Takes an item. There is one, unless the queue has been emptied by shutting it down.
-    #[inline]
-    fn take(&self, promised: usize) -> Result<T, Error> {
-        let item = self.items.borrow_mut().take(promised);
+    /// Takes the item that has been promised to who calls this. There is one, unless the queue has
+    /// been emptied by shutting it down.
+    fn take_promised(&self) -> Option<T> {
+        let item = self.items.borrow_mut().take(0);
         self.grant_room();
-        item.ok_or(Error::QueueShutDown)
+        item
     }
 
     /// Promises an item to the first getter, if there is one that is promised to nobody.

@@ -47,12 +47,20 @@ impl<T> Store<T> for Fifo<T> {
         if promised == 0 {
             self.0.pop_front()
         } else {
-            self.0.remove(promised)
+            self.take_from_within(promised)
         }
     }
 
     fn into_vec(self) -> Vec<T> {
         self.0.into()
+    }
+}
+
+impl<T> Fifo<T> {
+    /// Not inlined, so that what is mostly done is.
+    #[cold]
+    fn take_from_within(&mut self, place: usize) -> Option<T> {
+        self.0.remove(place)
     }
 }
 
