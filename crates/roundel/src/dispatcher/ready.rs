@@ -31,7 +31,8 @@ impl<J: Job> Ready<J> {
 
     #[inline]
     pub(super) fn push(&self, job: J) {
-        self.queue.borrow_mut().push_back(ManuallyDrop::new(job));
+        let job = ManuallyDrop::new(job);
+        self.queue.borrow_mut().push_back(job);
     }
 
     #[inline]

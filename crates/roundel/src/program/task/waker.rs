@@ -125,16 +125,24 @@ unsafe fn wake_lent(address: *const ()) {
     let cell = unsafe { address_of_cell(address) };
     // SAFETY: as above.
     let header = unsafe { cell.as_ref() };
-    if !Core::is_current(&header.core) {
-        // SAFETY: as above.
-        unsafe { travelling(cell) }.wake_by_ref();
-    } else if header.is(RUNNING) {
+    if Core::is_current(&header.core) && header.is(RUNNING) {
         // It is queued when it has been polled.
         header.set(QUEUED);
     } else {
-        // SAFETY: as above, and this is the thread of its runtime.
-        Task(unsafe { CellRef::of(cell) }).wake();
+        // SAFETY: as above.
+        unsafe { wake_from_outside(cell) };
     }
+}
+
+/// Wakes a task from another thread, or not from within its poll.
+///
+/// # Safety
+///
+/// `cell` is alive.
+#[cold]
+unsafe fn wake_from_outside(cell: NonNull<Header>) {
+    // SAFETY: the caller says so. In the thread of its runtime, the waker finds the cell.
+    unsafe { travelling(cell) }.wake_by_ref();
 }
 
 /// # Safety
