@@ -5,7 +5,10 @@ mod compio;
 mod glommio;
 mod monoio;
 
+use std::sync::LazyLock;
 use std::time::Duration;
+
+use roundel::{Clock, FileAccess, Order, Runner};
 
 use self::compio::Compio;
 use self::glommio::Glommio;
@@ -23,10 +26,10 @@ macro_rules! row {
             $count,
             &mut [
                 &mut |count| measure::<Roundel, _>($measure, count, $program),
-                &mut |count| measure::<Monoio, _>($measure, count, $program),
+                &mut |count| by_ring(|| measure::<Monoio, _>($measure, count, $program)),
                 &mut |count| measure::<MonoioEpoll, _>($measure, count, $program),
-                &mut |count| measure::<Compio, _>($measure, count, $program),
-                &mut |count| measure::<Glommio, _>($measure, count, $program),
+                &mut |count| by_ring(|| measure::<Compio, _>($measure, count, $program)),
+                &mut |count| by_ring(|| measure::<Glommio, _>($measure, count, $program)),
             ],
         )
     };
@@ -44,7 +47,7 @@ macro_rules! locks_row {
                 &mut absent,
                 &mut absent,
                 &mut absent,
-                &mut |count| measure::<Glommio, _>($measure, count, $program),
+                &mut |count| by_ring(|| measure::<Glommio, _>($measure, count, $program)),
             ],
         )
     };
@@ -54,7 +57,22 @@ fn absent(_: u32) -> Duration {
     Duration::MAX
 }
 
+/// Whether there is io_uring to be had: roundel would use it for files.
+static HAS_RING: LazyLock<bool> = LazyLock::new(|| {
+    let mut runner = Runner::new(Clock::monotonic(), Order::Fifo).unwrap();
+    let refusal = runner.set_file_access(FileAccess::Ring).err();
+    if let Some(error) = &refusal {
+        println!("\nNo io_uring here, so that the runtimes which need it are left out: {error}.");
+    }
+    refusal.is_none()
+});
+
+fn by_ring(measure: impl FnOnce() -> Duration) -> Duration {
+    if *HAS_RING { measure() } else { Duration::MAX }
+}
+
 pub fn rows() {
+    LazyLock::force(&HAS_RING);
     let table = Table::new(&["roundel", "monoio", "monoio, epoll", "compio", "glommio"]);
     rows!(row, locks_row, table);
 }
