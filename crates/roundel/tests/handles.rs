@@ -4,17 +4,19 @@
 mod support;
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Barrier};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use roundel::{
-    Clock, Error, Handle, Order, Runner, external_work, gather, now, run, sleep, spawn, to_thread,
-    yield_now,
+    Clock, Error, Handle, Order, Runner, Tracer, external_work, gather, now, run, sleep, spawn,
+    to_thread, yield_now,
 };
 use support::{Log, runner, simulate};
 
@@ -271,23 +273,44 @@ fn a_call_that_has_not_begun_is_not_made_for_nobody() {
     assert!(!called.load(SeqCst));
 }
 
+/// Tells a thread that the dispatcher has nothing to do.
+struct Starter(Sender<()>);
+
+impl Tracer for Starter {
+    fn wait_began(&self, _limit: Option<Duration>) {
+        self.0.send(()).ok();
+    }
+}
+
 #[test]
 fn external_work_keeps_a_thread_from_being_taken_for_a_deadlock() {
-    simulate(async {
-        let _work = external_work();
-        let handle = Handle::current();
-        let event = Arc::new(AtomicBool::new(false));
-        let sender = thread::spawn({
-            let event = Arc::clone(&event);
-            move || {
-                handle
-                    .spawn(async move { event.store(true, SeqCst) })
-                    .join()
-            }
-        });
-        while !event.load(SeqCst) {
-            yield_now().await;
+    let mut runner = runner(Order::Fifo);
+    let (starter, started) = channel();
+    runner.set_tracer(Some(Rc::new(Starter(starter))));
+    let task = Arc::new(Mutex::new(None::<Waker>));
+    let thread = thread::spawn({
+        let (handle, task) = (runner.handle(), Arc::clone(&task));
+        move || {
+            started.recv().unwrap();
+            let wake = async move { task.lock().unwrap().take().map(Waker::wake) };
+            handle.spawn(wake).join()
         }
-        sender.join().unwrap().unwrap();
     });
+    let outcome = runner.run(async move {
+        let _work = external_work();
+        let mut is_first = true;
+        poll_fn(|cx| {
+            if !std::mem::take(&mut is_first) {
+                return Poll::Ready(());
+            }
+            task.lock().unwrap().replace(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        // The thread hears of its callback's end while the runtime is there.
+        yield_now().await;
+    });
+    outcome.unwrap();
+    drop(runner);
+    assert_eq!(thread.join().unwrap().unwrap(), Some(()));
 }
