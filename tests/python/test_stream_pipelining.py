@@ -84,6 +84,17 @@ async def test_the_last_answer_takes_those_before_along():
 
 
 @run
+async def test_an_answer_that_can_change_is_copied():
+    async with ahead() as peer:
+        data = bytearray(b"second")
+        peer.writer.write(data)
+        data[:] = b"changed"
+        assert peer.received() == b""
+        await asyncio.sleep(0)
+        assert peer.received() == b"first,second"
+
+
+@run
 async def test_answers_are_sent_when_nothing_more_can_be_read():
     async with ahead() as peer:
         await peer.reader.readline()
@@ -109,7 +120,6 @@ TELLING = {
     "asking for the socket": lambda peer: peer.writer.get_extra_info("socket"),
     "writing to the transport": lambda peer: peer.writer.transport.write(b"second"),
     "writing lines": lambda peer: peer.writer.writelines([b"sec", b"ond"]),
-    "writing what may change": lambda peer: peer.writer.write(bytearray(b"second")),
     "saying that no more comes": lambda peer: peer.writer.write_eof(),
     "closing": lambda peer: peer.writer.close(),
     "aborting": lambda peer: peer.writer.transport.abort(),

@@ -249,6 +249,7 @@ async def test_what_can_be_written():
         text = f"^data argument must be a {kinds} object, not '{name}'$"
         with pytest.raises(TypeError, match=text):
             transport.write(wrong)
+    await asyncio.sleep(0)
     assert theirs.recv(100) == b"abcd.e.fgh"
     transport.close()
     await protocol.lost

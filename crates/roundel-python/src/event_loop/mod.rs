@@ -22,6 +22,7 @@ mod watched_files;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use roundel::{Clock, Dispatcher, Order};
@@ -68,6 +69,8 @@ pub(crate) struct EventLoop {
     put_off: Slot<Channel>,
     /// What the program has watched by file objects.
     watched_files: WatchedFiles,
+    /// The descriptor that a transport has sent to the last in this turn, -1 for none.
+    sent_to: Cell<RawFd>,
     /// The transports that use a descriptor, by its number.
     transports: Rc<Table>,
     /// In seconds; a callback that takes longer is reported in debug mode.
@@ -96,6 +99,7 @@ impl Default for EventLoop {
             receive_buffer: Cell::new(None),
             put_off: Slot::empty(),
             watched_files: WatchedFiles::default(),
+            sent_to: Cell::new(-1),
             transports: Rc::default(),
             slow_callback_duration: Cell::new(0.1),
             thread: Cell::new(0),

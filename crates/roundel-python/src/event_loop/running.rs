@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::os::fd::RawFd;
 
 use roundel::Host;
 
@@ -140,6 +141,17 @@ impl EventLoop {
         self.put_off.set(channel);
     }
 
+    /// Whether something was put off.
+    pub(crate) fn puts_off(&self) -> bool {
+        self.put_off.is_set()
+    }
+
+    /// Whether the last that a transport has sent to in this turn is this descriptor, which it is from now on.
+    #[inline]
+    pub(crate) fn sends_again(&self, fd: RawFd) -> bool {
+        self.sent_to.replace(fd) == fd
+    }
+
     /// Does what was put off.
     #[inline]
     pub(crate) fn do_put_off(this: &Obj<Self>) -> Result<()> {
@@ -252,12 +264,11 @@ impl EventLoop {
             event_loop: this,
             failure: None,
         };
+        // Within a turn that runs others, what it has put off would wait for them.
+        Self::end_turn(this)?;
         loop {
             let turned = dispatcher.run_once(&mut runner, !self.stopping.get());
-            if this.put_off.is_set() {
-                this.clear_current()?;
-                Self::do_put_off(this)?;
-            }
+            Self::end_turn(this)?;
             if let Some(failure) = runner.failure.take() {
                 return Err(Raised::restore(failure));
             }
@@ -268,6 +279,26 @@ impl EventLoop {
                 return Ok(());
             }
         }
+    }
+
+    /// Does what a turn leaves to its end.
+    #[inline]
+    fn end_turn(this: &Obj<Self>) -> Result<()> {
+        this.sent_to.set(-1);
+        if this.put_off.is_set() {
+            return Self::do_all_put_off(this);
+        }
+        Ok(())
+    }
+
+    /// Does what was put off, and what is put off by whoever is told of that.
+    #[inline(never)]
+    fn do_all_put_off(this: &Obj<Self>) -> Result<()> {
+        this.clear_current()?;
+        while this.put_off.is_set() {
+            Self::do_put_off(this)?;
+        }
+        Ok(())
     }
 
     fn check_may_run(&self) -> Result<()> {

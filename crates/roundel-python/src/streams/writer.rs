@@ -99,8 +99,7 @@ impl StreamWriter {
     fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
         let transport = this.transport();
         if let Some(native) = transport.downcast_with::<StreamTransport>(&names().write) {
-            let more = this.peer_is_ahead(native);
-            return StreamTransport::write_later(native, data, more);
+            return StreamTransport::write(native, data, this.peer_is_ahead(native));
         }
         transport.call_method(&names().write, [data]).map(drop)
     }

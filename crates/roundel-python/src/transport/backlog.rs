@@ -10,7 +10,7 @@ use crate::hot::{Bytes, Object};
 const PIECES: usize = 64;
 
 /// How many bytes are put off at most.
-const HANDFUL: usize = 16 * 1024;
+pub(crate) const HANDFUL: usize = 16 * 1024;
 
 /// Bytes that wait to be sent, in pieces: `bytes` objects, of the first of which a part may have been sent.
 #[derive(Default)]

@@ -7,6 +7,7 @@ use crate::hot::{Args, Class, Obj, Object, Result, Signature, none};
 fn set_protocol<T: Transport>(this: &Obj<T>, args: &Args<'_>) -> Result<()> {
     static SIGNATURE: Signature<1> = Signature::method("Transport.set_protocol", [c"protocol"]);
     let [protocol] = SIGNATURE.bind(args)?;
+    T::send_put_off(this)?;
     protocol.map_or(Ok(()), |protocol| this.endpoint().set_protocol(protocol))
 }
 
@@ -144,7 +145,10 @@ fn declare_private<T: Transport>(class: &mut Class<T>) {
         .getter(c"_loop", |this: &Obj<T>| this.endpoint().event_loop.get())
         .getter(c"_protocol", |this: &Obj<T>| this.endpoint().protocol.get())
         .getter(c"_server", |this: &Obj<T>| this.endpoint().server.get())
-        .getter(c"_sock", |this: &Obj<T>| this.endpoint().descriptor.socket())
+        .getter(c"_sock", |this: &Obj<T>| {
+            T::send_put_off(this)?;
+            this.endpoint().descriptor.socket()
+        })
         .getter(c"_sock_fd", |this: &Obj<T>| {
             i64::from(this.endpoint().descriptor.number())
         })

@@ -23,7 +23,7 @@ impl StreamTransport {
     fn write_args(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
         static SIGNATURE: Signature<1> = Signature::method("StreamTransport.write", [c"data"]);
         let [data] = SIGNATURE.bind(args)?;
-        data.map_or(Ok(()), |data| Self::write(this, data))
+        data.map_or(Ok(()), |data| Self::write(this, data, false))
     }
 
     /// `writelines(list_of_data)`.

@@ -53,6 +53,7 @@ impl Extra {
 impl StreamTransport {
     /// `_extra`: all that is known, as a dictionary.
     pub(super) fn all_extra(this: &Obj<Self>) -> Result<Object> {
+        Self::write_put_off(this)?;
         for name in [&names().socket, &names().sockname, &names().peername] {
             Self::find_extra(this, name)?;
         }

@@ -37,8 +37,10 @@ pub(crate) struct StreamTransport {
     extra: Extra,
     /// Its place among the connections of a server.
     pub(super) link: Link,
-    /// What waits was put off: the system has not been asked to take it.
-    puts_off: Cell<bool>,
+    /// How many calls have written what waits and was put off: the system has not been asked to take it.
+    put_off: Cell<u32>,
+    /// What is written in a turn goes together: it was written in several pieces, the last time.
+    joins: Cell<bool>,
     /// `write_eof()` was called.
     eof: Cell<bool>,
     /// Much has come at once, the last time.
@@ -179,6 +181,7 @@ impl StreamTransport {
             let text = "Empty waiter is already set";
             return Err(Raised::new(&exceptions::runtime_error(), text));
         }
+        Self::write_put_off(this)?;
         let event_loop = this.endpoint.event_loop()?;
         let waiter = event_loop
             .as_any()

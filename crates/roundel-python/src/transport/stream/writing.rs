@@ -10,6 +10,7 @@ use crate::channel::{Channel, Reaction};
 use crate::event_loop::{EventLoop, os_error};
 use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
 use crate::names::names;
+use crate::transport::backlog::HANDFUL;
 use crate::transport::descriptor::exception;
 use crate::transport::endpoint::{Endpoint, Transport};
 
@@ -25,87 +26,89 @@ static WRITE_PUT_OFF: Reaction = Reaction {
 
 const WRITE_FAILED: &str = "Fatal write error on socket transport";
 
+/// What is to be sent.
+trait Payload {
+    /// Whether to keep it is to copy it.
+    const IS_COPIED: bool;
+
+    fn len(&self) -> usize;
+
+    /// Lends the bytes to `f`, which must not run Python code.
+    fn lend<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R;
+
+    /// A `bytes` object with what is not among the first `sent` bytes, and how many bytes come before that in it.
+    fn rest(&self, sent: usize) -> Result<(Object, usize)>;
+}
+
+/// A `bytes` object, and what it says.
+impl Payload for (&Object, &[u8]) {
+    const IS_COPIED: bool = false;
+
+    fn len(&self) -> usize {
+        self.1.len()
+    }
+
+    fn lend<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self.1)
+    }
+
+    fn rest(&self, sent: usize) -> Result<(Object, usize)> {
+        Ok((Bytes::of(self.0, self.1)?, sent))
+    }
+}
+
+/// What the caller keeps.
+impl Payload for &[u8] {
+    const IS_COPIED: bool = true;
+
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    fn lend<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        f(self)
+    }
+
+    fn rest(&self, sent: usize) -> Result<(Object, usize)> {
+        Ok((Bytes::copy(&self[sent..])?, 0))
+    }
+}
+
+/// What can change later.
+impl Payload for Buffer {
+    const IS_COPIED: bool = true;
+
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+
+    fn lend<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
+        self.read(f)
+    }
+
+    fn rest(&self, sent: usize) -> Result<(Object, usize)> {
+        Ok((self.read(|bytes| Bytes::copy(&bytes[sent..]))?, 0))
+    }
+}
+
 impl StreamTransport {
-    /// `write(data)`.
+    /// `write(data)`, to a peer that is ahead if it has sent more than was read.
     #[inline]
-    pub(crate) fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
-        let Some(bytes) = Bytes::read(data) else {
-            return Self::write_buffer(this, data);
-        };
-        if !Self::may_write(this, "write", bytes.is_empty())? {
-            return Ok(());
-        }
-        match Self::send_now(this, |fd| socket::send(fd, bytes))? {
-            Some(sent) if sent < bytes.len() => Self::keep(this, Bytes::of(data, bytes)?, sent),
-            _ => Ok(()),
+    pub(crate) fn write(this: &Obj<Self>, data: &Object, peer_is_ahead: bool) -> Result<()> {
+        match Bytes::read(data) {
+            Some(bytes) => Self::write_payload(this, &(data, bytes), peer_is_ahead),
+            None => Self::write_buffer(this, data, peer_is_ahead),
         }
     }
 
-    /// `write()` to a peer that has sent more than was read yet: put off, as long as there is `more` and not much is.
-    ///
-    /// Such a peer does not wait for every answer, so that many can go with one system call.
-    #[inline]
-    pub(crate) fn write_later(this: &Obj<Self>, data: &Object, more: bool) -> Result<()> {
-        let bytes = match Bytes::read(data) {
-            Some(bytes) if this.puts_off.get() || (more && Self::may_put_off(this)?) => bytes,
-            _ => return Self::write(this, data),
-        };
-        if !Self::may_write(this, "write", bytes.is_empty())? {
-            return Ok(());
-        }
-        if !this.puts_off.get() {
-            let channel = Channel::create(&WRITE_PUT_OFF, this)?;
-            this.endpoint.event_loop()?.put_off(Some(channel));
-            this.puts_off.set(true);
-        }
-        this.backlog.push(Bytes::of(data, bytes)?, 0);
-        if more && this.backlog.is_handful() {
-            return Ok(());
-        }
-        Self::write_put_off(this)
-    }
-
-    /// Whether a turn will end that something can be put off to. One transport at a time does.
-    fn may_put_off(this: &Obj<Self>) -> Result<bool> {
-        let Some(event_loop) = this.endpoint.event_loop.get() else {
-            return Ok(false);
-        };
-        if !event_loop.runs_here() {
-            return Ok(false);
-        }
-        EventLoop::do_put_off(&event_loop)?;
-        Ok(this.backlog.is_empty())
-    }
-
-    /// Sends what was put off.
-    #[inline]
-    pub(crate) fn write_put_off(this: &Obj<Self>) -> Result<()> {
-        if !this.puts_off.replace(false) {
-            return Ok(());
-        }
-        this.endpoint.event_loop()?.put_off(None);
-        Self::write_ready(this)?;
-        if this.backlog.is_empty() {
-            return Ok(());
-        }
-        Self::watch(this)?;
-        Self::pause_protocol(this)
-    }
-
-    /// `write()` of what the caller keeps: what does not go at once is copied.
+    /// `write()` of what the caller keeps.
     #[inline]
     pub(crate) fn write_slice(this: &Obj<Self>, bytes: &[u8]) -> Result<()> {
-        if !Self::may_write(this, "write", bytes.is_empty())? {
-            return Ok(());
-        }
-        match Self::send_now(this, |fd| socket::send(fd, bytes))? {
-            Some(sent) if sent < bytes.len() => Self::keep(this, Bytes::copy(&bytes[sent..])?, 0),
-            _ => Ok(()),
-        }
+        Self::write_payload(this, &bytes, false)
     }
 
     /// `write()` of what can change later.
-    fn write_buffer(this: &Obj<Self>, data: &Object) -> Result<()> {
+    fn write_buffer(this: &Obj<Self>, data: &Object, peer_is_ahead: bool) -> Result<()> {
         if !data.is_bytearray_or_memoryview() {
             let name = data.type_name()?;
             let kinds = if cfg!(Py_3_14) {
@@ -116,19 +119,91 @@ impl StreamTransport {
             let text = format!("data argument must be a {kinds} object, not '{name}'");
             return Err(Raised::new(&exceptions::type_error(), text));
         }
-        let buffer = match Buffer::of(data) {
-            Ok(buffer) => buffer,
-            Err(raised) => return Self::failed(this, raised, WRITE_FAILED),
-        };
-        if !Self::may_write(this, "write", buffer.len() == 0)? {
+        match Buffer::of(data) {
+            Ok(buffer) => Self::write_payload(this, &buffer, peer_is_ahead),
+            Err(raised) => Self::failed(this, raised, WRITE_FAILED),
+        }
+    }
+
+    #[inline]
+    fn write_payload<P: Payload>(this: &Obj<Self>, payload: &P, peer_is_ahead: bool) -> Result<()> {
+        let length = payload.len();
+        let waits = (peer_is_ahead || this.joins.get() || this.put_off.get() > 0)
+            && Self::can_wait(this, length, P::IS_COPIED)?;
+        if !Self::may_write(this, "write", length == 0)? {
             return Ok(());
         }
-        match Self::send_now(this, |fd| buffer.read(|bytes| socket::send(fd, bytes)))? {
-            Some(sent) if sent < buffer.len() => {
-                Self::keep(this, buffer.read(|bytes| Bytes::copy(&bytes[sent..]))?, 0)
+        if waits {
+            let (bytes, _) = payload.rest(0)?;
+            return Self::put_off(this, [bytes], peer_is_ahead);
+        }
+        match Self::send_now(this, |fd| payload.lend(|bytes| socket::send(fd, bytes)))? {
+            Some(sent) if sent < length => {
+                let (bytes, sent) = payload.rest(sent)?;
+                Self::keep(this, bytes, sent)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether so many bytes are put off, if there is a reason to. Much is not, but goes with what was already.
+    fn can_wait(this: &Obj<Self>, length: usize, is_copied: bool) -> Result<bool> {
+        let is_much = length >= HANDFUL;
+        if this.put_off.get() > 0 {
+            return Ok(!(is_much && is_copied));
+        }
+        Ok(!is_much && Self::can_put_off(this)?)
+    }
+
+    /// Whether a turn will end that something can be put off to. One transport at a time does.
+    fn can_put_off(this: &Obj<Self>) -> Result<bool> {
+        let Some(event_loop) = this.endpoint.event_loop.get() else {
+            return Ok(false);
+        };
+        if !event_loop.runs_here() {
+            return Ok(false);
+        }
+        EventLoop::do_put_off(&event_loop)?; // of another one, which may put off something else
+        Ok(!event_loop.puts_off() && this.backlog.is_empty())
+    }
+
+    /// Puts off what one call has written, unless it is to go at once, with all that was put off before.
+    fn put_off(
+        this: &Obj<Self>,
+        pieces: impl IntoIterator<Item = Object>,
+        peer_is_ahead: bool,
+    ) -> Result<()> {
+        let event_loop = this.endpoint.event_loop()?;
+        event_loop.sends_again(this.endpoint.descriptor.number());
+        let before = this.put_off.get();
+        if before == 0 {
+            event_loop.put_off(Some(Channel::create(&WRITE_PUT_OFF, this)?));
+        }
+        this.put_off.set(before + 1);
+        for piece in pieces {
+            this.backlog.push(piece, 0);
+        }
+        if (peer_is_ahead || this.joins.get()) && this.backlog.is_handful() {
+            return Ok(());
+        }
+        Self::write_put_off(this)
+    }
+
+    /// Sends what was put off.
+    #[inline]
+    pub(crate) fn write_put_off(this: &Obj<Self>) -> Result<()> {
+        match this.put_off.replace(0) {
+            0 => return Ok(()),
+            1 => this.joins.set(false), // for nothing
+            _ => {}
+        }
+        this.endpoint.event_loop()?.put_off(None);
+        Self::write_ready(this)?;
+        if this.backlog.is_empty() {
+            return Ok(());
+        }
+        Self::watch(this)?;
+        Self::pause_protocol(this)
     }
 
     /// Whether there is anything to be done for what is to be written.
@@ -168,12 +243,25 @@ impl StreamTransport {
             }
         }
         match with_descriptor(this.endpoint.descriptor.checked()?, send) {
-            Ok(sent) => Ok(Some(sent)),
+            Ok(sent) => {
+                this.learn();
+                Ok(Some(sent))
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(0)),
             Err(error) => {
                 Self::fatal_error(this, &exception(&error), WRITE_FAILED)?;
                 Ok(None)
             }
+        }
+    }
+
+    /// Joins what is written in a turn, from the next one on, if this was not the first that was sent in this one.
+    #[inline]
+    fn learn(&self) {
+        if let Some(event_loop) = self.endpoint.event_loop.get()
+            && event_loop.sends_again(self.endpoint.descriptor.number())
+        {
+            self.joins.set(true);
         }
     }
 
@@ -206,18 +294,26 @@ impl StreamTransport {
         if !Self::may_write(this, method, !lines.truth()?)? {
             return Ok(());
         }
-        Self::write_put_off(this)?;
+        let pieces = lines.to_vec()?;
+        let pieces = pieces.iter().map(to_bytes).collect::<Result<Vec<_>>>()?;
+        let length = pieces.iter().filter_map(Bytes::read).map(<[u8]>::len).sum();
+        let waits =
+            (this.joins.get() || this.put_off.get() > 0) && Self::can_wait(this, length, false)?;
+        // Other people's code has run since it was asked whether anything is to be done.
+        if this.endpoint.lost.get() > 0 {
+            return Ok(());
+        }
+        if waits {
+            return Self::put_off(this, pieces, false);
+        }
         let watched = !this.backlog.is_empty();
-        for line in lines.to_vec()? {
-            let bytes = match Bytes::read(&line) {
-                Some(bytes) => Bytes::of(&line, bytes)?,
-                None => Buffer::of(&line)?.read(Bytes::copy)?,
-            };
-            this.backlog.push(bytes, 0);
+        for piece in pieces {
+            this.backlog.push(piece, 0);
         }
         if this.backlog.is_empty() {
             return Ok(());
         }
+        this.learn();
         Self::write_ready(this)?;
         if !watched && !this.backlog.is_empty() {
             Self::watch(this)?;
@@ -278,5 +374,13 @@ impl StreamTransport {
     fn end_sending(this: &Obj<Self>) -> Result<()> {
         let fd = this.endpoint.descriptor.checked()?;
         with_descriptor(fd, |fd| socket::end_sending(fd)).map_err(|error| os_error(&error))
+    }
+}
+
+/// A `bytes` object that says what a line does.
+fn to_bytes(line: &Object) -> Result<Object> {
+    match Bytes::read(line) {
+        Some(bytes) => Bytes::of(line, bytes),
+        None => Buffer::of(line)?.read(Bytes::copy),
     }
 }
