@@ -47,6 +47,8 @@ class Served:
         target: What roundel has to reach, in multiples of uvloop.
         native: The C server that is the limit: tcp, udp or unix and what it does; empty for none.
         of_native: What roundel has to reach, in multiples of the C server.
+        by: What its ratios are of, whatever the others' are: cpu where the load costs more than
+            the server, so that the rate is the generator's.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Served:
     target: float = 1.0
     native: tuple[str, ...] = ()
     of_native: float | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from statistics import median
 from ..loops import BASELINE
 from ..table import NOISE, spread
 from .measure import NATIVE, Figure
-from .row import Idle, Row, Served
+from .row import Idle, Line, Row, Served
 
 # Loop → one dictionary of figures per round, in which what failed is missing.
 Results = dict[str, list[dict[str, Figure | float]]]
@@ -25,17 +25,18 @@ class Table:
 
     def __init__(self, results: Results, basis: str) -> None:
         self.results = results
-        self.speed = BASES[basis]
+        self.basis = basis
 
     def figures(self, loop: str, name: str) -> list[Figure | float]:
         """Returns the figures of a line, one per round."""
         return [found[name] for found in self.results.get(loop, ()) if name in found]
 
-    def ratios(self, loop: str, other: str, name: str) -> list[float]:
+    def ratios(self, loop: str, other: str, row: Row) -> list[float]:
         """Returns how many times as fast as the other the loop was, round by round."""
+        name, speed = row.name, BASES[getattr(row, "by", "") or self.basis]
         pairs = zip(self.results.get(loop, ()), self.results.get(other, ()), strict=False)
         return [
-            self.speed(ours[name]) / self.speed(theirs[name])
+            speed(ours[name]) / speed(theirs[name])
             for ours, theirs in pairs
             if name in ours and name in theirs
         ]
@@ -43,12 +44,19 @@ class Table:
     def render(self, rows: list[Row], idles: list[Idle]) -> str:
         """Lays the results out, a line a row, a column a loop."""
         tables = [(rows, self._cell), (idles, self._idle_cell)]
-        return "\n\n".join(self._lay_out(lines, cell) for lines, cell in tables if lines)
+        laid_out = [self._lay_out(lines, cell) for lines, cell in tables if lines]
+        if any(self._mark(row) for row in rows):
+            laid_out.append("* by CPU time")
+        return "\n\n".join(laid_out)
+
+    def _mark(self, line: Line) -> str:
+        """Returns what is added to the name of a row whose ratios are not what was asked for."""
+        return " *" if getattr(line, "by", "") not in {"", self.basis} else ""
 
     def _lay_out(self, lines: list, cell: Callable[[str, object], str]) -> str:
         head = " " * NAME_WIDTH + "".join(f"{loop:>{CELL_WIDTH}}" for loop in self.results)
         laid_out = [
-            f"{line.name:{NAME_WIDTH}}"
+            f"{line.name + self._mark(line):{NAME_WIDTH}}"
             + "".join(f"{cell(loop, line):>{CELL_WIDTH}}" for loop in self.results)
             for line in lines
         ]
@@ -59,7 +67,7 @@ class Table:
         if not figures:
             return "-"
         cpu = f"{median(figure.cpu_us for figure in figures):.1f} µs"
-        ratios = self.ratios(loop, BASELINE, row.name)
+        ratios = self.ratios(loop, BASELINE, row)
         if loop == BASELINE or not ratios:
             return f"{_rounded(median(figure.rate for figure in figures))}/s {cpu:>9}"
         goal = f"/{row.target:g}" if loop == "roundel" else ""
@@ -77,7 +85,7 @@ class Table:
         missed = []
         for row in rows:
             for loop, other, wanted in _targets(row):
-                ratios = self.ratios(loop, other, row.name)
+                ratios = self.ratios(loop, other, row)
                 if ratios and median(ratios) < wanted - NOISE * (wanted <= 1):
                     reached = f"{median(ratios):.2f} of {other}, {wanted:g} wanted"
                     missed.append(f"{row.name}: {loop} reached {reached}")
