@@ -17,13 +17,13 @@ use crate::job::Job;
 pub(crate) struct Reaction {
     /// What messages call it, as asyncio's own method is called.
     pub(crate) name: &'static str,
-    /// What is done, with the channel's owner.
-    pub(crate) run: fn(&Object) -> Result<()>,
+    /// What is done, with the channel's owner and the channel.
+    pub(crate) run: fn(&Object, &Obj<Channel>) -> Result<()>,
 }
 
 /// A reaction on its way.
 pub(crate) struct Channel {
-    reaction: &'static Reaction,
+    reaction: Cell<&'static Reaction>,
     owner: Slot,
     context: Slot,
     cancelled: Cell<bool>,
@@ -45,7 +45,7 @@ impl Channel {
         owner: &Obj<T>,
     ) -> Obj<Self> {
         Obj::create(Self {
-            reaction,
+            reaction: Cell::new(reaction),
             owner: Slot::new(Some(owner.as_any().clone())),
             context: Slot::new(Some(context)),
             cancelled: Cell::new(false),
@@ -57,6 +57,11 @@ impl Channel {
         self.cancelled.set(true);
         self.owner.set(None);
         self.context.set(None);
+    }
+
+    /// Does something else from now on.
+    pub(crate) fn go_on_with(&self, reaction: &'static Reaction) {
+        self.reaction.set(reaction);
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -71,7 +76,8 @@ impl Channel {
         let (Some(owner), Some(context)) = (this.owner.get(), this.context.get()) else {
             return Ok(());
         };
-        let ran = Entered::new(&context).and_then(|_entered| (this.reaction.run)(&owner));
+        let ran =
+            Entered::new(&context).and_then(|_entered| (this.reaction.get().run)(&owner, this));
         ran.or_else(|raised| this.failed(event_loop, raised))
     }
 
@@ -81,7 +87,7 @@ impl Channel {
             return Err(raised);
         }
         let exception = raised.fetch();
-        let message = format!("Exception in callback {}()", self.reaction.name);
+        let message = format!("Exception in callback {}()", self.reaction.get().name);
         report(event_loop.as_any(), &message, &exception, None)
     }
 }
@@ -116,7 +122,7 @@ impl HotType for Channel {
     }
 
     fn class(class: &mut Class<Self>) {
-        class.repr(|this: &Obj<Self>| format!("<Handle {}()>", this.reaction.name));
+        class.repr(|this: &Obj<Self>| format!("<Handle {}()>", this.reaction.get().name));
     }
 
     fn traverse(&self, visit: &mut Visit) {

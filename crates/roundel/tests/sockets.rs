@@ -72,6 +72,21 @@ fn sending_to_one_who_has_gone_is_an_error_and_no_signal() {
 }
 
 #[test]
+fn what_can_be_had_is_known_before() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert!(!socket::is_readable(&listener).unwrap());
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    assert!(socket::is_readable(&listener).unwrap());
+    listener.accept().unwrap();
+    assert!(!socket::is_readable(&listener).unwrap());
+    drop(client);
+    let (ours, theirs) = pair();
+    assert!(!socket::is_readable(&ours).unwrap());
+    drop(theirs);
+    assert!(socket::is_readable(&ours).unwrap());
+}
+
+#[test]
 fn an_accepted_connection_does_not_block_and_says_who_it_is_from() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

@@ -132,6 +132,43 @@ async def test_close_of_a_transport_whose_peer_has_ended():
 
 
 @either
+async def test_close_of_a_transport_under_a_stream():
+    _, writer, theirs = await streams()
+    closed = watch(writer.transport, "close")
+    writer.close()
+    assert closed == [()]
+    await writer.wait_closed()
+    theirs.close()
+
+
+@either
+async def test_what_ends_a_connection():
+    transport, protocol, theirs = await connect()
+    ended = watch(transport, "_call_connection_lost")
+    transport.close()
+    await protocol.lost
+    assert ended == [(None,)]
+    theirs.close()
+
+
+@either
+async def test_set_transport_of_a_reader():
+    loop = asyncio.get_running_loop()
+    origin = roundel if isinstance(loop, roundel.EventLoop) else asyncio
+    reader = origin.StreamReader()
+    told = watch(reader, "set_transport")
+    ours, theirs = socket.socketpair()
+    transport, _ = await loop.create_unix_connection(
+        lambda: origin.StreamReaderProtocol(reader), sock=ours
+    )
+    assert told == [(transport,)]
+    transport.abort()
+    theirs.close()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+@either
 async def test_the_size_of_a_transports_buffer_decides_on_pauses():
     transport, protocol, theirs = await connect()
     transport.get_write_buffer_size = lambda: 0

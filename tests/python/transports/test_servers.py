@@ -49,6 +49,23 @@ async def serve(factory=Accepted, **options):
 
 
 @either
+async def test_connections_that_have_come_together_are_accepted_together():
+    server, address = await serve()
+    clients = [socket.create_connection(address) for _ in range(10)]
+    turns = 0
+    while not Accepted.made:
+        await asyncio.sleep(0)
+        turns += 1
+        assert turns < 1000
+    assert len(Accepted.made) == len(clients)
+    for client in clients:
+        client.close()
+    await asyncio.gather(*(protocol.lost for protocol in Accepted.made))
+    server.close()
+    await server.wait_closed()
+
+
+@either
 async def test_what_is_known_of_an_accepted_connection():
     server, address = await serve()
     client = socket.create_connection(address)

@@ -242,14 +242,17 @@ impl<T: Linked> Registry<T> {
         self.ends.append(member);
     }
 
-    /// Takes a member out of the registry it is in, if it is in one.
+    /// Takes a member out of the registry it is in, if it is in one; says whether others are left there.
     #[inline]
-    pub(crate) fn forget(link: &Link) {
+    pub(crate) fn forget(link: &Link) -> bool {
         let ends = link.ends.get();
-        if !ends.is_null() {
-            // SAFETY: the ends outlive membership (`Ends`).
-            unsafe { &*ends }.unlink(link, link_of::<T>);
+        if ends.is_null() {
+            return false;
         }
+        // SAFETY: the ends outlive membership (`Ends`).
+        let ends = unsafe { &*ends };
+        ends.unlink(link, link_of::<T>);
+        !ends.first.get().is_null()
     }
 
     /// The members, in order of entering.

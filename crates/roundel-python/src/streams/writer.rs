@@ -8,7 +8,7 @@ use crate::hot::{
     TypeCell, Visit, exceptions, import, none, warn,
 };
 use crate::names::names;
-use crate::transport::StreamTransport;
+use crate::transport::{StreamTransport, Transport};
 use crate::waiter::Waiter;
 
 /// The writing half of a stream (`asyncio.StreamWriter`).
@@ -102,6 +102,14 @@ impl StreamWriter {
             return StreamTransport::write(native, data, this.peer_is_ahead(native));
         }
         transport.call_method(&names().write, [data]).map(drop)
+    }
+
+    fn close(this: &Obj<Self>) -> Result<Object> {
+        let transport = this.transport();
+        match transport.downcast_with::<StreamTransport>(&names().close) {
+            Some(native) => StreamTransport::close(native).map(|()| none()),
+            None => transport.call_method(&names().close, []),
+        }
     }
 
     fn get_extra_info(this: &Obj<Self>, args: &Args<'_>) -> Result<Object> {
@@ -247,7 +255,7 @@ fn declare_life(class: &mut Class<StreamWriter>) {
         .method0(
             c"close",
             c"close($self, /)\n--\n\nClose the stream, once what is buffered has been sent.",
-            |this: &Obj<StreamWriter>| this.transport().call_method(&names().close, []),
+            StreamWriter::close,
         )
         .method0(
             c"is_closing",

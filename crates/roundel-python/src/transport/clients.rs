@@ -99,11 +99,12 @@ pub(super) fn detach(server: &Object, transport: &Object) -> Result<()> {
     if !cfg!(Py_3_13) {
         return server.call_method(&names()._detach, []).map(drop);
     }
-    if let Some(native) = transport.downcast_exact::<StreamTransport>()
-        && Clients::of(server)?.is_some()
-    {
-        Registry::<StreamTransport>::forget(native.link());
-        return Ok(());
+    if let Some(native) = transport.downcast_exact::<StreamTransport>() {
+        // Whether the server still listens matters to the last one alone.
+        let others = Registry::<StreamTransport>::forget(native.link());
+        if others || Clients::of(server)?.is_some() {
+            return Ok(());
+        }
     }
     server.call_method(&names()._detach, [transport]).map(drop)
 }

@@ -123,9 +123,17 @@ pub(super) fn log(level: &str, args: &[Object]) -> Result<()> {
 /// A native transport.
 pub(crate) trait Transport: HotType + Numbered {
     /// Reading begins, when `connection_made()` has been called.
-    const START: &'static Reaction;
+    const START: &'static Reaction = &Reaction {
+        name: "Transport._add_reader",
+        run: |transport, channel| Self::begin_reading(transport.known(), channel),
+    };
     /// There is something to read.
     const READ: &'static Reaction;
+    /// The connection has ended, for no reason.
+    const LOSE: &'static Reaction = &Reaction {
+        name: "Transport._call_connection_lost",
+        run: |transport, _| Self::lose(transport.known(), &none()),
+    };
 
     /// What it has in common with others.
     fn endpoint(&self) -> &Endpoint;
@@ -177,16 +185,22 @@ pub(crate) trait Transport: HotType + Numbered {
         Ok(Channel::within(this.endpoint().context()?, reaction, this))
     }
 
-    /// Begins to read, unless it was paused or closed before.
-    fn start_reading(this: &Obj<Self>) -> Result<()> {
-        let endpoint = this.endpoint();
-        if !endpoint.is_reading() {
+    /// Whether what can be read is of interest.
+    fn wants_reading(&self) -> bool {
+        self.endpoint().is_reading()
+    }
+
+    /// Begins to read, unless it was paused or closed before. The channel that says so goes on with it: nobody has
+    /// changed its context.
+    fn begin_reading(this: &Obj<Self>, channel: &Obj<Channel>) -> Result<()> {
+        if !this.wants_reading() {
             return Ok(());
         }
-        let channel = Self::channel(this, Self::READ)?;
+        channel.go_on_with(Self::READ);
+        let endpoint = this.endpoint();
         endpoint
             .event_loop()?
-            .when_readable(endpoint.descriptor.number(), channel)
+            .when_readable(endpoint.descriptor.number(), channel.clone())
     }
 
     /// `pause_reading()`.
@@ -208,7 +222,7 @@ pub(crate) trait Transport: HotType + Numbered {
         if endpoint.closing.get() || !endpoint.paused.replace(false) {
             return Ok(());
         }
-        Self::start_reading(this)?;
+        Self::begin_reading(this, &Self::channel(this, Self::READ)?)?;
         Self::debug(this, "%r resumes reading")
     }
 
@@ -287,6 +301,11 @@ pub(crate) trait Transport: HotType + Numbered {
     ) -> Result<()> {
         let endpoint = this.endpoint();
         endpoint.lost.set(endpoint.lost.get() + 1);
+        // In debug mode it has a handle, which can be shown.
+        let is_shown = event_loop.is_debug() || this.has_own(&names()._call_connection_lost);
+        if exception.is_none() && !is_shown {
+            return event_loop.run_soon(Self::channel(this, Self::LOSE)?);
+        }
         let exception = exception.cloned().unwrap_or_else(none);
         let lose = this.as_any().attr(&names()._call_connection_lost)?;
         endpoint.call_soon(event_loop, &lose, &[exception])

@@ -24,12 +24,12 @@ use crate::names::names;
 
 static ACCEPT: Reaction = Reaction {
     name: "Listener._accept_connection",
-    run: |listener| Listener::accept_all(listener.known()),
+    run: |listener, _| Listener::accept_all(listener.known()),
 };
 
 static OPEN: Reaction = Reaction {
     name: "Listener._open_connection",
-    run: |listener| Listener::open_next(listener.known()),
+    run: |listener, _| Listener::open_next(listener.known()),
 };
 
 /// A socket that is listened on.
@@ -97,8 +97,14 @@ impl Listener {
         };
         // From 3.14 on asyncio asks once more than there can be connections.
         let more = usize::from(cfg!(Py_3_14));
-        for _ in 0..this.backlog.get().saturating_add(more) {
-            let fd = this.descriptor.checked()?;
+        let mut fd = this.descriptor.checked()?;
+        for nth in 0..this.backlog.get().saturating_add(more) {
+            if nth > 0 {
+                if !with_descriptor(fd, |fd| socket::is_readable(fd)).unwrap_or(true) {
+                    return Ok(());
+                }
+                fd = this.descriptor.checked()?;
+            }
             match with_descriptor(fd, |fd| socket::accept(fd)) {
                 Ok((connection, peer)) => {
                     if event_loop.is_debug() {

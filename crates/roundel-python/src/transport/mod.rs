@@ -21,6 +21,7 @@ mod pipe;
 pub(crate) mod receiver;
 mod stream;
 
+pub(crate) use endpoint::Transport;
 pub(crate) use stream::StreamTransport;
 
 use stream::FlowControl;

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketAddrAny,
@@ -172,6 +173,18 @@ fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<Sock
     rustix::io::ioctl_fionbio(&accepted, true)?;
     net::sockopt::set_socket_nosigpipe(&accepted, true)?;
     Ok((accepted, peer))
+}
+
+/// Says whether a descriptor has something at present: a connection to accept, bytes, an end.
+///
+/// To try to accept where there is none costs as much as to accept one, as the system makes a socket first.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn is_readable(fd: impl AsFd) -> io::Result<bool> {
+    let mut polled = [PollFd::new(&fd, PollFlags::IN)];
+    Ok(outcome(poll(&mut polled, Some(&Timespec::default())))? > 0)
 }
 
 /// Says whether an error is about the system, which has not enough descriptors or memory at present.

@@ -7,11 +7,14 @@ use std::cell::Cell;
 use super::reader::StreamReader;
 use super::writer::StreamWriter;
 use crate::callback::{Action, Callback};
+use crate::future_ref::FutureRef;
 use crate::hot::{
-    Args, Bytes, IntoObject, Obj, Object, PythonClass, Raised, Result, Slot, exceptions, none,
+    Args, Bytes, IntoObject, Obj, Object, PythonClass, Raised, Result, Slot, copy_context,
+    exceptions, none,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
+use crate::transport::StreamTransport;
 use crate::transport::receiver::Receiver;
 use crate::waiter::{Poll, Waiter, Waiters};
 
@@ -115,7 +118,10 @@ impl StreamReaderProtocol {
     fn feed_eof(&self) -> Result<()> {
         match self.reader() {
             None => Ok(()),
-            Some(reader) => reader.call_method(&names().feed_eof, []).map(drop),
+            Some(reader) => match reader.downcast_with::<StreamReader>(&names().feed_eof) {
+                Some(native) => StreamReader::feed_eof(native),
+                None => reader.call_method(&names().feed_eof, []).map(drop),
+            },
         }
     }
 
@@ -160,7 +166,11 @@ impl StreamReaderProtocol {
 
     fn use_transport(&self, transport: &Object) -> Result<()> {
         self.transport.set(Some(transport.clone()));
-        let context = transport.call_method(&names().get_extra_info, [&names().sslcontext])?;
+        let name = &names().sslcontext;
+        let context = match transport.downcast_with::<StreamTransport>(&names().get_extra_info) {
+            Some(native) => StreamTransport::find_extra(native, name)?.unwrap_or_else(none),
+            None => transport.call_method(&names().get_extra_info, [name])?,
+        };
         self.over_ssl.set(!context.is_none());
         Ok(())
     }
@@ -185,7 +195,10 @@ impl StreamReaderProtocol {
         this.transport.set(Some(transport.clone()));
         let reader = this.reader();
         if let Some(reader) = &reader {
-            reader.call_method(&names().set_transport, [transport])?;
+            match reader.downcast_with::<StreamReader>(&names().set_transport) {
+                Some(native) => StreamReader::set_transport(native, transport)?,
+                None => drop(reader.call_method(&names().set_transport, [transport])?),
+            }
         }
         this.use_transport(transport)?;
         if let Some(callback) = this.client_connected.get() {
@@ -239,8 +252,7 @@ impl StreamReaderProtocol {
         this.task.set(Some(task.clone()));
         let item = Some(this.event_loop());
         let ended = Callback::create(&CLIENT_DONE, transport.clone(), item);
-        task.call_method(&names().add_done_callback, [ended.as_any()])
-            .map(drop)
+        FutureRef::of(&task).call_when_done(&ended, &copy_context()?)
     }
 
     fn connection_lost(this: &Obj<Self>, error: &Object) -> Result<()> {
@@ -334,14 +346,14 @@ static CLIENT_DONE: Action = Action {
         let (Some(transport), Some(task)) = (callback.subject(), task) else {
             return Ok(());
         };
-        if task.call_method(&names().cancelled, [])?.truth()? {
+        let task = FutureRef::of(task);
+        if task.is_cancelled()? {
             return transport.call_method(&names().close, []).map(drop);
         }
-        let exception = task.call_method(&names().exception, [])?;
-        match exception.not_none() {
+        match task.exception()? {
             Some(exception) => {
                 let event_loop = callback.item().unwrap_or_else(none);
-                close_failed(&event_loop, &transport, exception)
+                close_failed(&event_loop, &transport, &exception)
             }
             None => Ok(()),
         }

@@ -41,18 +41,12 @@ pub(crate) struct DatagramTransport {
     last_peer: RefCell<Option<(Address, Object)>>,
 }
 
-static START: Reaction = Reaction {
-    name: "DatagramTransport._add_reader",
-    run: |transport| DatagramTransport::start_reading(transport.known()),
-};
-
 static READ: Reaction = Reaction {
     name: "DatagramTransport._read_ready",
-    run: |transport| DatagramTransport::read_ready(transport.known()),
+    run: |transport, _| DatagramTransport::read_ready(transport.known()),
 };
 
 impl Transport for DatagramTransport {
-    const START: &'static Reaction = &START;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {

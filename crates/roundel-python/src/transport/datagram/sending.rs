@@ -17,7 +17,7 @@ use crate::transport::endpoint::{Endpoint, Transport};
 
 static WRITE: Reaction = Reaction {
     name: "DatagramTransport._sendto_ready",
-    run: |transport| DatagramTransport::send_waiting(transport.known()),
+    run: |transport, _| DatagramTransport::send_waiting(transport.known()),
 };
 
 const WRITE_FAILED: &str = "Fatal write error on datagram transport";

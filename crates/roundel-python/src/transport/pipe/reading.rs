@@ -26,18 +26,12 @@ pub(crate) struct ReadPipeTransport {
     extra: Slot,
 }
 
-static START: Reaction = Reaction {
-    name: "ReadPipeTransport._add_reader",
-    run: |transport| ReadPipeTransport::start_reading(transport.known()),
-};
-
 static READ: Reaction = Reaction {
     name: "ReadPipeTransport._read_ready",
-    run: |transport| ReadPipeTransport::read_ready(transport.known()),
+    run: |transport, _| ReadPipeTransport::read_ready(transport.known()),
 };
 
 impl Transport for ReadPipeTransport {
-    const START: &'static Reaction = &START;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {

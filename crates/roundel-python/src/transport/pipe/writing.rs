@@ -33,23 +33,17 @@ pub(crate) struct WritePipeTransport {
     in_vain: Cell<u32>,
 }
 
-static START: Reaction = Reaction {
-    name: "WritePipeTransport._add_reader",
-    run: |transport| WritePipeTransport::start_reading(transport.known()),
-};
-
 static READ: Reaction = Reaction {
     name: "WritePipeTransport._read_ready",
-    run: |transport| WritePipeTransport::closed_by_peer(transport.known()),
+    run: |transport, _| WritePipeTransport::closed_by_peer(transport.known()),
 };
 
 static WRITE: Reaction = Reaction {
     name: "WritePipeTransport._write_ready",
-    run: |transport| WritePipeTransport::write_ready(transport.known()),
+    run: |transport, _| WritePipeTransport::write_ready(transport.known()),
 };
 
 impl Transport for WritePipeTransport {
-    const START: &'static Reaction = &START;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {
@@ -68,13 +62,8 @@ impl Transport for WritePipeTransport {
         this.known(name)
     }
 
-    fn start_reading(this: &Obj<Self>) -> Result<()> {
-        if !this.hears_of_end.get() || this.endpoint.closing.get() {
-            return Ok(());
-        }
-        let channel = Self::channel(this, Self::READ)?;
-        let event_loop = this.endpoint.event_loop()?;
-        event_loop.when_readable(this.endpoint.descriptor.number(), channel)
+    fn wants_reading(&self) -> bool {
+        self.hears_of_end.get() && !self.endpoint.closing.get()
     }
 
     fn close(this: &Obj<Self>) -> Result<()> {

@@ -61,7 +61,7 @@ impl StreamTransport {
     }
 
     /// What is known under a name.
-    pub(super) fn find_extra(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
+    pub(crate) fn find_extra(this: &Obj<Self>, name: &Object) -> Result<Option<Object>> {
         let known = match this.extra.known.get() {
             Some(known) => known.dict_get(name)?,
             None => None,

@@ -49,14 +49,7 @@ pub(crate) struct StreamTransport {
     empty_waiter: Slot,
 }
 
-/// Reading begins when `connection_made()` has been called.
-static START: Reaction = Reaction {
-    name: "StreamTransport._add_reader",
-    run: |transport| StreamTransport::start_reading(transport.known()),
-};
-
 impl Transport for StreamTransport {
-    const START: &'static Reaction = &START;
     const READ: &'static Reaction = &reading::READ;
 
     fn endpoint(&self) -> &Endpoint {

@@ -17,7 +17,7 @@ use crate::transport::receiver::{Methods, Receiving};
 
 pub(super) static READ: Reaction = Reaction {
     name: "StreamTransport._read_ready",
-    run: |transport| StreamTransport::read_ready(transport.known()),
+    run: |transport, _| StreamTransport::read_ready(transport.known()),
 };
 
 /// From how many bytes on a copy costs more than to ask how many have come, and to receive them where they stay.

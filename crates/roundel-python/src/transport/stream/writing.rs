@@ -16,12 +16,12 @@ use crate::transport::endpoint::{Endpoint, Transport};
 
 static WRITE: Reaction = Reaction {
     name: "StreamTransport._write_ready",
-    run: |transport| StreamTransport::write_ready(transport.known()),
+    run: |transport, _| StreamTransport::write_ready(transport.known()),
 };
 
 static WRITE_PUT_OFF: Reaction = Reaction {
     name: "StreamTransport._write_put_off",
-    run: |transport| StreamTransport::write_put_off(transport.known()),
+    run: |transport, _| StreamTransport::write_put_off(transport.known()),
 };
 
 const WRITE_FAILED: &str = "Fatal write error on socket transport";
