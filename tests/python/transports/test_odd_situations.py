@@ -322,3 +322,19 @@ async def test_a_transport_made_paused_reads_nothing():
     transport.close()
     await protocol.lost
     theirs.close()
+
+
+@either
+async def test_what_connection_lost_raises_is_reported_with_its_handle():
+    reported = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    transport, protocol, theirs = await connect()
+    protocol.connection_lost = lambda _: 1 / 0
+    transport.close()
+    await until(lambda: reported)
+    (context,) = reported
+    assert type(context["exception"]) is ZeroDivisionError
+    assert "_call_connection_lost" in context["message"]
+    assert isinstance(context["handle"], asyncio.Handle)
+    theirs.close()

@@ -356,8 +356,9 @@ impl Handle {
         context.attr(&names().run)?.call_slice(&all)
     }
 
+    /// Gives what the callback has raised to the loop's exception handler, unless it ends the run of the loop.
     #[cold]
-    fn failed(this: &Obj<Self>, raised: Raised) -> Result<()> {
+    pub(crate) fn failed(this: &Obj<Self>, raised: Raised) -> Result<()> {
         if leaves_loop(&raised) {
             return Err(raised);
         }

@@ -8,7 +8,7 @@ use super::limits::Limits;
 use super::receiver::Receiving;
 use crate::channel::{Channel, Reaction};
 use crate::event_loop::EventLoop;
-use crate::handle::leaves_loop;
+use crate::handle::{Handle, leaves_loop};
 use crate::hot::{
     Args, HotType, IntoObject, Numbered, Obj, Object, Place, Raised, Result, Signature, Slot,
     Visit, copy_context, exceptions, is_instance_of, none,
@@ -132,7 +132,7 @@ pub(crate) trait Transport: HotType + Numbered {
     /// The connection has ended, for no reason.
     const LOSE: &'static Reaction = &Reaction {
         name: "Transport._call_connection_lost",
-        run: |transport, _| Self::lose(transport.known(), &none()),
+        run: |transport, _| Self::end(transport.known()),
     };
 
     /// What it has in common with others.
@@ -201,6 +201,28 @@ pub(crate) trait Transport: HotType + Numbered {
         endpoint
             .event_loop()?
             .when_readable(endpoint.descriptor.number(), channel.clone())
+    }
+
+    /// Loses the connection for no reason.
+    fn end(this: &Obj<Self>) -> Result<()> {
+        let event_loop = this.endpoint().event_loop.get();
+        Self::lose(this, &none()).or_else(|raised| Self::end_failed(this, event_loop, raised))
+    }
+
+    /// Reports what `connection_lost()` has raised, with a handle, as asyncio would have made for it.
+    #[cold]
+    fn end_failed(
+        this: &Obj<Self>,
+        event_loop: Option<Obj<EventLoop>>,
+        raised: Raised,
+    ) -> Result<()> {
+        let Some(event_loop) = event_loop else {
+            return Err(raised);
+        };
+        let exception = raised.fetch();
+        let lose = this.as_any().attr(&names()._call_connection_lost)?;
+        let handle = Handle::create(&event_loop, &lose, &[none()], None)?;
+        Handle::failed(&handle, Raised::restore(exception))
     }
 
     /// `pause_reading()`.
