@@ -21,7 +21,7 @@ static SLEEP_WRONGLY: Operation = Operation {
 
 /// Adds `sleep` to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {
-    module.function(
+    module.async_function(
         c"sleep",
         c"sleep(delay, result=None)\n--\n\nWait for delay seconds, then return result. A delay of 0 or less lets others run once.\n\nNever wakes early. Cancelling it leaves nothing behind (asyncio.sleep).\n\nRaises:\n    ValueError: the delay is not a number (NaN).",
         sleep,

@@ -212,7 +212,7 @@ fn wait(args: &Args<'_>) -> Result<Obj<Waiter>> {
 
 /// Adds `wait` to the module.
 pub(super) fn register(module: &Module) -> Result<()> {
-    module.hidden_class::<Waiting>()?.function(
+    module.hidden_class::<Waiting>()?.async_function(
         c"wait",
         c"wait(fs, *, timeout=None, return_when='ALL_COMPLETED')\n--\n\nWait until all futures are done, or the first is, or the first has failed; return the sets (done, pending).\n\nA timeout is no error, and nothing is cancelled by it.\n\nRaises:\n    TypeError: a coroutine is among them.\n    ValueError: there are none, or return_when is not known.",
         wait,

@@ -161,7 +161,7 @@ fn wait_for(args: &Args<'_>) -> Result<Obj<Coroutine<WaitFor>>> {
 
 /// Adds `wait_for` to the module.
 pub(super) fn register(module: &Module) -> Result<()> {
-    module.hidden_class::<Coroutine<WaitFor>>()?.function(
+    module.hidden_class::<Coroutine<WaitFor>>()?.async_function(
         c"wait_for",
         c"wait_for(fut, timeout)\n--\n\nAwait fut, and cancel it if it takes more than timeout seconds; None waits for ever.\n\nA coroutine runs in the task that awaits this, not in one of its own.\n\nRaises:\n    TimeoutError: it took longer.",
         wait_for,

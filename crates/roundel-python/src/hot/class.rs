@@ -14,6 +14,7 @@ use pyo3_ffi::{
 
 use super::ancestor::Ancestor;
 use super::call::Sent;
+use super::coroutine_function::{self, CoroutineFunction};
 use super::error::{Raised, Result};
 use super::native::{self, HotType};
 use super::object::{Obj, Object};
@@ -24,6 +25,7 @@ use super::value::{IntoObject, Str};
 pub(crate) struct Class<T> {
     methods: Vec<PyMethodDef>,
     attributes: Vec<PyGetSetDef>,
+    coroutine_functions: Vec<CoroutineFunction>,
     slots: Vec<PyType_Slot>,
     flags: u64,
     kind: PhantomData<T>,
@@ -78,6 +80,45 @@ impl<T: HotType> Class<T> {
             PyCFunctionFastWithKeywords: trampoline::method::<T, R, F>,
         };
         self.add_method(name, doc, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS)
+    }
+
+    /// A coroutine function without arguments.
+    pub(crate) fn async_method0<R: IntoObject, F: Unary<T, R>>(
+        &mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        f: F,
+    ) -> &mut Self {
+        if coroutine_function::POSSIBLE {
+            self.add_coroutine_function(name, doc, trampoline::async_method0::<T, R, F>)
+        } else {
+            self.method0(name, doc, f)
+        }
+    }
+
+    /// A coroutine function that takes any arguments.
+    pub(crate) fn async_method<R: IntoObject, F: Variadic<T, R>>(
+        &mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        f: F,
+    ) -> &mut Self {
+        if coroutine_function::POSSIBLE {
+            self.add_coroutine_function(name, doc, trampoline::async_method::<T, R, F>)
+        } else {
+            self.method(name, doc, f)
+        }
+    }
+
+    fn add_coroutine_function(
+        &mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        call: coroutine_function::Call,
+    ) -> &mut Self {
+        self.coroutine_functions
+            .push(CoroutineFunction { name, doc, call });
+        self
     }
 
     /// A class method with one argument, a plain function of `types.GenericAlias`: `Future[int]`.
@@ -273,6 +314,7 @@ impl<T: HotType> Class<T> {
         let mut class = Self {
             methods: Vec::new(),
             attributes: Vec::new(),
+            coroutine_functions: Vec::new(),
             slots: Vec::new(),
             // Until there is a constructor: an object that Python made on its own would have no value.
             flags: ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
@@ -325,6 +367,10 @@ impl<T: HotType> Class<T> {
         // Python's messages have the bare name then, as they do for classes written in Python.
         let name = Str::intern(bare_name(T::NAME))?;
         made.set_attr(&Str::intern(c"__name__")?, &name)?;
+        for function in &self.coroutine_functions {
+            let name = Str::intern(function.name)?;
+            made.set_attr(&name, &function.make(Some(bare_name(T::NAME)))?)?;
+        }
         // The cell keeps a reference of its own for as long as the process lives.
         T::cell().set(made.clone().into_ptr().cast());
         Ok(made)

@@ -22,6 +22,7 @@ mod cell;
 mod chain;
 mod class;
 mod context;
+mod coroutine_function;
 mod delegate;
 mod descriptor;
 mod error;

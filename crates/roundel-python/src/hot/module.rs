@@ -8,10 +8,11 @@ use pyo3_ffi::{PyMethodDef, PyMethodDefPointer, PyModuleDef, PyModuleDef_Slot, P
 
 use super::args::Args;
 use super::class::{Class, bare_name, leak};
+use super::coroutine_function::{self, CoroutineFunction};
 use super::error::{Raised, Result};
 use super::native::HotType;
 use super::object::{Obj, Object};
-use super::trampoline::{conjure, guarded, returned};
+use super::trampoline::{self, conjure, guarded, returned};
 use super::value::IntoObject;
 
 /// A module that is being made.
@@ -52,6 +53,20 @@ impl Module {
         // SAFETY: a new reference, or null with the error indicator set.
         let made: Object = unsafe { Obj::steal(made) }.ok_or_else(Raised::already)?;
         self.add(name, &made)
+    }
+
+    /// Adds a coroutine function.
+    pub(crate) fn async_function<R: IntoObject, F: Fn(&Args<'_>) -> R + Copy + 'static>(
+        &self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        f: F,
+    ) -> Result<&Self> {
+        if !coroutine_function::POSSIBLE {
+            return self.function(name, doc, f);
+        }
+        let call = trampoline::async_function::<R, F>;
+        self.add(name, &CoroutineFunction { name, doc, call }.make(None)?)
     }
 
     /// Adds an object.

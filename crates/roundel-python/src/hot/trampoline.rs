@@ -13,7 +13,9 @@ use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
 
 use super::args::{self, Args};
 use super::call::Sent;
+use super::coroutine_function;
 use super::error::{Raised, Result};
+use super::native::HotType;
 use super::object::{self, Obj, Object};
 use super::stop_iteration;
 use super::value::{IntoObject, exceptions};
@@ -109,6 +111,75 @@ pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
         // SAFETY: as above.
         let args = unsafe { Args::from_vector(args, count, &names) };
         returned(conjure::<F>()(this, &args).into_object())
+    })
+}
+
+/// What a coroutine function without arguments comes to.
+pub(super) unsafe extern "C" fn async_method0<T: HotType, R: IntoObject, F: Unary<T, R>>(
+    function: *mut PyObject,
+    args: *const *mut PyObject,
+    flags: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        if flags & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET != 1 || !names.is_null() {
+            // SAFETY: as this was called.
+            return unsafe { coroutine_function::refuse(function, args, flags, names) };
+        }
+        // SAFETY: there is one argument.
+        let this = unsafe { &*args };
+        // SAFETY: it is live.
+        let this = unsafe { Obj::<object::Any>::lend(this) };
+        match coroutine_function::receiver(this) {
+            Ok(this) => returned(conjure::<F>()(this).into_object()),
+            Err(_) => ptr::null_mut(),
+        }
+    })
+}
+
+/// What a coroutine function that takes any arguments comes to.
+pub(super) unsafe extern "C" fn async_method<T: HotType, R: IntoObject, F: Variadic<T, R>>(
+    function: *mut PyObject,
+    args: *const *mut PyObject,
+    flags: usize,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), || {
+        let count = flags & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        if count == 0 {
+            // SAFETY: as this was called.
+            return unsafe { coroutine_function::refuse(function, args, flags, names) };
+        }
+        // SAFETY: there is at least one argument.
+        let this = unsafe { &*args };
+        // SAFETY: it is live.
+        let this = unsafe { Obj::<object::Any>::lend(this) };
+        let Ok(this) = coroutine_function::receiver(this) else {
+            return ptr::null_mut();
+        };
+        // SAFETY: the others follow it.
+        let rest = unsafe { args.add(1) };
+        // SAFETY: as many as are left.
+        let args = unsafe { Args::from_vector(rest, (count - 1).cast_signed(), &names) };
+        returned(conjure::<F>()(this, &args).into_object())
+    })
+}
+
+/// What a coroutine function that is no method comes to.
+pub(super) unsafe extern "C" fn async_function<R: IntoObject, F>(
+    _function: *mut PyObject,
+    args: *const *mut PyObject,
+    flags: usize,
+    names: *mut PyObject,
+) -> *mut PyObject
+where
+    F: Fn(&Args<'_>) -> R + Copy + 'static,
+{
+    guarded(ptr::null_mut(), || {
+        let count = flags & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        // SAFETY: Python calls a function with a vector of live arguments.
+        let args = unsafe { Args::from_vector(args, count.cast_signed(), &names) };
+        returned(conjure::<F>()(&args).into_object())
     })
 }
 

@@ -239,17 +239,17 @@ impl HotType for Barrier {
             .poses_as(|| names().barrier.clone())
             .init(Self::init)
             .repr(Self::repr)
-            .method0(
+            .async_method0(
                 c"wait",
                 c"wait($self, /)\n--\n\nWait until all parties have come; return which one this is, from 0 on.\n\nRaises:\n    BrokenBarrierError: the barrier was reset or aborted.",
                 |this: &Obj<Self>| Waiter::on(&WAIT, this),
             )
-            .method0(
+            .async_method0(
                 c"reset",
                 c"reset($self, /)\n--\n\nHave those who wait raise BrokenBarrierError, and begin again.",
                 |this: &Obj<Self>| Waiter::on(&RESET, this),
             )
-            .method0(
+            .async_method0(
                 c"abort",
                 c"abort($self, /)\n--\n\nHave those who wait and all who come raise BrokenBarrierError.",
                 |this: &Obj<Self>| Waiter::on(&ABORT, this),

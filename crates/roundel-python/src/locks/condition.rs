@@ -320,12 +320,12 @@ impl HotType for Condition {
                 c"__aexit__($self, exc_type, exc, tb, /)\n--\n\nRelease the lock.",
                 Self::exit,
             )
-            .method0(
+            .async_method0(
                 c"wait",
                 c"wait($self, /)\n--\n\nRelease the lock, wait to be notified, acquire the lock again and return True.\n\nMay wake for nothing: look at what was waited for, and wait again.\n\nRaises:\n    RuntimeError: the lock is not acquired.",
                 |this: &Obj<Self>| Waiter::on(&WAIT, this),
             )
-            .method(
+            .async_method(
                 c"wait_for",
                 c"wait_for($self, /, predicate)\n--\n\nWait until predicate() is true, and return what it returned.\n\nRaises:\n    RuntimeError: the lock is not acquired.",
                 Self::wait_for,
@@ -366,7 +366,7 @@ fn declare_lock(class: &mut Class<Condition>) {
             c"locked($self, /)\n--\n\nReturn True if the lock is acquired.",
             |this: &Obj<Condition>| this.lock()?.call_method(&names().locked, []),
         )
-        .method0(
+        .async_method0(
             c"acquire",
             c"acquire($self, /)\n--\n\nAcquire the lock and return True.",
             |this: &Obj<Condition>| this.lock()?.call_method(&names().acquire, []),

@@ -114,7 +114,7 @@ impl HotType for Event {
                 c"clear($self, /)\n--\n\nTake the flag back.",
                 |this: &Obj<Self>| this.reset(),
             )
-            .method0(
+            .async_method0(
                 c"wait",
                 c"wait($self, /)\n--\n\nWait until the flag is set, and return True.",
                 |this: &Obj<Self>| Waiter::on(&WAIT, this),

@@ -107,7 +107,7 @@ pub(super) fn declare<T: Guard>(class: &mut Class<T>) {
             this.pristine().attribute_set(name, &own_methods());
         })
         .method0(c"locked", T::DOCS.locked, |this: &Obj<T>| this.is_locked())
-        .method0(c"acquire", T::DOCS.acquire, |this: &Obj<T>| {
+        .async_method0(c"acquire", T::DOCS.acquire, |this: &Obj<T>| {
             Waiter::on(T::ACQUIRE, this)
         })
         .method0(c"release", T::DOCS.release, |this: &Obj<T>| this.release())

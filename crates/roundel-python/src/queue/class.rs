@@ -123,7 +123,7 @@ fn declare_tasks(class: &mut Class<Queue>) {
             c"task_done($self, /)\n--\n\nSay that what an item stood for is done.\n\nRaises:\n    ValueError: called more often than there were items.",
             |this: &Obj<Queue>| this.task_done(),
         )
-        .method0(
+        .async_method0(
             c"join",
             c"join($self, /)\n--\n\nWait until task_done() was called for every item.",
             |this: &Obj<Queue>| Waiter::on(&JOIN, this),

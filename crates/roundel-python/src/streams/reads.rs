@@ -288,22 +288,22 @@ impl StreamReader {
 
 pub(super) fn declare(class: &mut Class<StreamReader>) {
     class
-        .method(
+        .async_method(
             c"read",
             c"read($self, /, n=-1)\n--\n\nRead at most n bytes, at least one, or all to the end; b'' at the end.",
             StreamReader::read,
         )
-        .method0(
+        .async_method0(
             c"readline",
             c"readline($self, /)\n--\n\nRead a line with its line feed, or what is left at the end.\n\nRaises:\n    ValueError: the line is longer than the limit; it is dropped.",
             StreamReader::readline,
         )
-        .method(
+        .async_method(
             c"readuntil",
             c"readuntil($self, /, separator=b'\\n')\n--\n\nRead all up to the first separator, with it; a tuple means any of several.\n\nRaises:\n    IncompleteReadError: the stream ended before; its partial is what was left.\n    LimitOverrunError: the part is longer than the limit; it stays there.",
             StreamReader::readuntil,
         )
-        .method(
+        .async_method(
             c"readexactly",
             c"readexactly($self, /, n)\n--\n\nRead exactly n bytes.\n\nRaises:\n    IncompleteReadError: the stream ended before; its partial is what was left.",
             StreamReader::readexactly,

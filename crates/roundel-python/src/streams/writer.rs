@@ -233,7 +233,7 @@ fn declare_writing(class: &mut Class<StreamWriter>) {
                     .map(drop)
             },
         )
-        .method0(
+        .async_method0(
             c"drain",
             c"drain($self, /)\n--\n\nWait until there is room in the transport's buffer.",
             |this: &Obj<StreamWriter>| Waiter::on(&DRAIN, this),
@@ -262,7 +262,7 @@ fn declare_life(class: &mut Class<StreamWriter>) {
             c"is_closing($self, /)\n--\n\nReturn True if the stream is closed or about to be.",
             |this: &Obj<StreamWriter>| this.transport().call_method(&names().is_closing, []),
         )
-        .method0(
+        .async_method0(
             c"wait_closed",
             c"wait_closed($self, /)\n--\n\nWait until the connection is closed; raise the error that closed it.",
             |this: &Obj<StreamWriter>| Waiter::on(&WAIT_CLOSED, this),
@@ -272,7 +272,7 @@ fn declare_life(class: &mut Class<StreamWriter>) {
             c"get_extra_info($self, /, name, default=None)\n--\n\nReturn what the transport says about something.",
             StreamWriter::get_extra_info,
         )
-        .method(
+        .async_method(
             c"start_tls",
             c"start_tls($self, /, sslcontext, *, server_hostname=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None)\n--\n\nGo on in TLS.",
             StreamWriter::start_tls,

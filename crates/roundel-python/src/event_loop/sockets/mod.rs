@@ -201,7 +201,7 @@ impl EventLoop {
 pub(super) fn declare(class: &mut Class<EventLoop>) {
     declare_receiving(class);
     class
-        .method(
+        .async_method(
             c"sock_sendall",
             c"sock_sendall($self, /, sock, data)\n--\n\nSend all of data over a non-blocking socket. If it fails, nobody knows how much was sent.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -210,7 +210,7 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
                 EventLoop::call_socket(this, args, &SIGNATURE, &SENDALL)
             },
         )
-        .method(
+        .async_method(
             c"sock_sendto",
             c"sock_sendto($self, /, sock, data, address)\n--\n\nSend a datagram to an address; return how many bytes were sent.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -232,7 +232,7 @@ pub(super) fn declare(class: &mut Class<EventLoop>) {
 
 fn declare_receiving(class: &mut Class<EventLoop>) {
     class
-        .method(
+        .async_method(
             c"sock_recv",
             c"sock_recv($self, /, sock, n)\n--\n\nReceive at most n bytes from a non-blocking socket; b'' at the end of the stream.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -241,7 +241,7 @@ fn declare_receiving(class: &mut Class<EventLoop>) {
                 EventLoop::call_socket(this, args, &SIGNATURE, &RECV)
             },
         )
-        .method(
+        .async_method(
             c"sock_recv_into",
             c"sock_recv_into($self, /, sock, buf)\n--\n\nReceive from a non-blocking socket into a buffer; return how many bytes.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -250,7 +250,7 @@ fn declare_receiving(class: &mut Class<EventLoop>) {
                 EventLoop::call_socket(this, args, &SIGNATURE, &RECV_INTO)
             },
         )
-        .method(
+        .async_method(
             c"sock_recvfrom",
             c"sock_recvfrom($self, /, sock, bufsize)\n--\n\nReceive a datagram of at most bufsize bytes; return it and where it came from.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -259,7 +259,7 @@ fn declare_receiving(class: &mut Class<EventLoop>) {
                 EventLoop::call_socket(this, args, &SIGNATURE, &RECVFROM)
             },
         )
-        .method(
+        .async_method(
             c"sock_recvfrom_into",
             c"sock_recvfrom_into($self, /, sock, buf, nbytes=0)\n--\n\nReceive a datagram into a buffer; return how many bytes, and where it came from.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
@@ -271,7 +271,7 @@ fn declare_receiving(class: &mut Class<EventLoop>) {
                 EventLoop::call_socket(this, args, &SIGNATURE, &RECVFROM_INTO)
             },
         )
-        .method(
+        .async_method(
             c"sock_accept",
             c"sock_accept($self, /, sock)\n--\n\nAccept a connection; return its socket, which is non-blocking, and where it comes from.",
             |this: &Obj<EventLoop>, args: &Args<'_>| {
