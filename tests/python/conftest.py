@@ -30,7 +30,12 @@ def interruptible():
 
 @pytest.fixture(autouse=True)
 def leak_guard():
-    """Fails a test that leaves a descriptor, a thread or a running loop behind."""
+    """Fails a test that leaves a descriptor, a thread or a running loop behind.
+
+    The collector sees no more than the test makes: to go through pytest's objects takes it longer
+    than most tests take.
+    """
+    gc.freeze()
     descriptors, threads = open_descriptors(), set(threading.enumerate())
     yield
     gc.collect()

@@ -23,14 +23,11 @@ class Canary:
 
 @pytest.fixture(autouse=True)
 def quietly():
-    """Lets awaitables go unawaited, and the collector see no more than these tests make."""
-    gc.collect()
-    gc.freeze()
+    """Lets awaitables go unawaited."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
         gc.collect()
-    gc.unfreeze()
 
 
 @pytest.fixture

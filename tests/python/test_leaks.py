@@ -333,13 +333,10 @@ def assert_no_growth(repeat):
 
 @pytest.fixture(autouse=True)
 def quietly():
-    """Lets awaitables go unawaited, and the collector see no more than these tests make."""
-    gc.collect()
-    gc.freeze()
+    """Lets awaitables go unawaited."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-    gc.unfreeze()
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import pwd
 import shutil
@@ -23,14 +22,6 @@ __all__ = ["interruptible", "leak_guard"]
 
 START_SECONDS = 20
 FACTORIES = {"asyncio": asyncio.new_event_loop, "roundel's loop": roundel.new_event_loop}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def frozen():
-    """Spares the collector, which the leak guard needs, what the libraries are made of."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(params=[*FACTORIES, "installed"])
