@@ -1,8 +1,8 @@
 //! Sockets: what goes through them, who waits for them, and what is left behind.
 
 use std::cell::Cell;
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -331,6 +331,65 @@ fn whatever_has_a_descriptor_can_be_watched() {
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let refused = Watched::new(file).readable().await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    });
+}
+
+/// A pipe that counts how often it is read.
+struct Counting {
+    pipe: io::PipeReader,
+    reads: Rc<Cell<usize>>,
+}
+
+impl AsFd for Counting {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+impl Read for &Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reads.set(self.reads.get() + 1);
+        (&self.pipe).read(buffer)
+    }
+}
+
+#[test]
+fn who_has_read_all_there_was_waits_without_reading_in_vain() {
+    run(async {
+        let (pipe, mut writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&pipe, true).unwrap();
+        let reads = Rc::new(Cell::new(0));
+        let mut reader = Watched::new(Counting {
+            pipe,
+            reads: Rc::clone(&reads),
+        });
+        let mut buffer = [0; 4];
+        let waits = timeout(Duration::from_millis(1), reader.read(&mut buffer));
+        assert!(waits.await.is_err(), "there is nothing");
+        assert_eq!(reads.get(), 1, "who does not know tries");
+
+        for text in ["abcd", "ef", "g", "hi"] {
+            writer.write_all(text.as_bytes()).unwrap();
+            reads.set(0);
+            let count = reader.read(&mut buffer).await.unwrap();
+            assert_eq!(&buffer[..count], text.as_bytes());
+            let waits = timeout(Duration::from_millis(1), reader.read(&mut buffer));
+            assert!(waits.await.is_err(), "there is no more");
+            let tried = if count < buffer.len() { 1 } else { 2 };
+            assert_eq!(
+                reads.get(),
+                tried,
+                "{text} fills the buffer, or leaves room"
+            );
+        }
+        drop(writer);
+        for _ in 0..2 {
+            assert_eq!(
+                reader.read(&mut buffer).await.unwrap(),
+                0,
+                "the end comes again"
+            );
+        }
     });
 }
 

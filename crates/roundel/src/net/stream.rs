@@ -28,9 +28,11 @@ macro_rules! stream {
             ///
             /// Nothing is lost: either the future is ready, or nothing has been received.
             pub async fn read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                self.io
-                    .read_with(|mut io| std::io::Read::read(&mut io, buffer))
-                    .await
+                let mut io = &self.io;
+                std::future::poll_fn(|cx| {
+                    futures_io::AsyncRead::poll_read(std::pin::Pin::new(&mut io), cx, buffer)
+                })
+                .await
             }
 
             /// Receives until the buffer is full.

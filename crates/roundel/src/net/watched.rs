@@ -129,6 +129,15 @@ impl<T: AsFd> Watched<T> {
         self.source.poll(readiness, cx, || attempt(&self.io))
     }
 
+    fn poll_read_with(
+        &self,
+        room: usize,
+        cx: &Context<'_>,
+        mut read: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.source.poll_read(room, cx, || read(&self.io))
+    }
+
     async fn ready(&self, readiness: Readiness) -> io::Result<()> {
         let mut before = None;
         poll_fn(|cx| {
@@ -173,7 +182,7 @@ where
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(Readiness::Readable, cx, |mut io| io.read(buffer))
+        self.poll_read_with(buffer.len(), cx, |mut io| io.read(buffer))
     }
 
     fn poll_read_vectored(
@@ -181,7 +190,8 @@ where
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_with(Readiness::Readable, cx, |mut io| io.read_vectored(buffers))
+        let room = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.poll_read_with(room, cx, |mut io| io.read_vectored(buffers))
     }
 }
 

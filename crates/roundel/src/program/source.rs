@@ -1,6 +1,7 @@
 //! A descriptor, and the tasks that wait until it can be read or written.
 //!
-//! Whoever wants to read tries that first, and waits only if there is nothing. The descriptor is
+//! Whoever wants to read tries that first, and waits only if there is nothing. Who has found nothing, or
+//! less than there was room for, does not try again before the next event. The descriptor is
 //! watched from then on: as long as somebody waits again by the time of the next event, as a server
 //! does for its next request, nothing has to be told to the operating system. An event for which
 //! nobody waits ends it.
@@ -34,6 +35,8 @@ pub(crate) struct Source {
 #[derive(Default)]
 struct Side {
     is_watched: Cell<bool>,
+    /// Nothing is to be had before the next event, if the descriptor is watched.
+    is_drained: Cell<bool>,
     /// How many events there have been.
     events: Cell<u64>,
     waiting: RefCell<Vec<TaskWaker>>,
@@ -73,18 +76,41 @@ impl Source {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let side = self.side(readiness);
+        if side.is_drained.get() && side.is_watched.get() {
+            return self.wait(readiness, cx);
+        }
         loop {
             match attempt() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return match self.enlist(readiness, cx) {
-                        Ok(()) => Poll::Pending,
-                        Err(error) => Poll::Ready(Err(error)),
-                    };
+                    side.is_drained.set(true);
+                    return self.wait(readiness, cx);
                 }
                 outcome => return Poll::Ready(outcome),
             }
         }
+    }
+
+    fn wait<T>(self: &Rc<Self>, readiness: Readiness, cx: &Context<'_>) -> Poll<io::Result<T>> {
+        match self.enlist(readiness, cx) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Reads as [`poll`](Self::poll) does, into a buffer with room for `room` bytes.
+    pub(crate) fn poll_read(
+        self: &Rc<Self>,
+        room: usize,
+        cx: &Context<'_>,
+        read: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let outcome = self.poll(Readiness::Readable, cx, read);
+        if let Poll::Ready(Ok(count)) = outcome {
+            self.reader.is_drained.set(0 < count && count < room);
+        }
+        outcome
     }
 
     /// Has the task woken at the next event.
@@ -121,6 +147,7 @@ impl Source {
     pub(crate) fn fire(&self, readiness: Readiness) {
         let side = self.side(readiness);
         side.events.set(side.events.get() + 1);
+        side.is_drained.set(false);
         let mut waiting = mem::take(&mut *side.waiting.borrow_mut());
         if waiting.is_empty() {
             return self.unwatch(readiness);
