@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections import Counter
+from unittest import mock
 
 import pytest
 
@@ -98,6 +99,83 @@ def test_a_replaced_clock_is_asked_for_delays(api, debug):
     timer.cancel()
     with pytest.raises(TypeError, match="delay must not be None"):
         loop.call_later(None, print)
+    loop.close()
+
+
+def test_a_replaced_clock_says_when_timers_are_due(api, debug):
+    class Loop(api.SelectorEventLoop if api is asyncio else api.EventLoop):
+        now = 1_000.0
+
+        def time(self):
+            return self.now
+
+    async def main():
+        loop = api.get_running_loop()
+        fired = []
+        loop.call_later(2, fired.append, "later")
+        loop.call_at(1_001, fired.append, "at")
+        for _ in range(3):
+            await api.sleep(0)
+        assert fired == []
+        loop.now = 1_001.0
+        await api.sleep(0)
+        await api.sleep(0)
+        assert fired == ["at"]
+        loop.now = 1_005.0
+        await api.sleep(0)
+        await api.sleep(0)
+        assert fired == ["at", "later"]
+
+    loop = Loop()
+    loop.set_debug(debug)
+    loop.run_until_complete(main())
+    loop.close()
+
+
+def test_a_clock_replaced_on_the_instance_says_when_timers_are_due(api, debug):
+    async def main():
+        loop = api.get_running_loop()
+        fired = []
+        loop.call_later(1_000, fired.append, "later")
+        until = loop.time() + 1_000
+        with mock.patch.object(loop, "time") as time:
+            time.return_value = until
+            await api.sleep(0)
+            await api.sleep(0)
+        assert fired == ["later"]
+        await api.sleep(0.001)
+
+    loop = api.new_event_loop()
+    loop.set_debug(debug)
+    loop.run_until_complete(main())
+    loop.close()
+
+
+def test_what_a_replaced_clock_raises_leaves_the_loop(api):
+    async def main():
+        loop = api.get_running_loop()
+        loop.call_later(1_000, print)
+        loop.time = mock.Mock(side_effect=ZeroDivisionError)
+        await api.get_running_loop().create_future()
+
+    loop = api.new_event_loop()
+    task = loop.create_task(main())
+    with pytest.raises(ZeroDivisionError):
+        loop.run_until_complete(task)
+    del loop.time
+    task.cancel()
+    with pytest.raises(api.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
+
+
+def test_a_timer_says_when_as_it_was_told(api):
+    loop = api.new_event_loop()
+    for when in (5, 5.5, True, 10**15):
+        timer = loop.call_at(when, print)
+        assert (type(timer.when()), timer.when()) == (type(when), when)
+        assert f"when={when}" in repr(timer)
+        timer.cancel()
     loop.close()
 
 

@@ -293,3 +293,31 @@ fn a_seeded_order_keeps_to_the_deadlines() {
         assert_eq!(desk.said(), "10@10 20@20 30@30");
     }
 }
+
+#[test]
+fn a_host_with_its_own_time_has_its_timers_fire_by_that() {
+    let desk = Desk::real();
+    desk.dispatcher.push_at(u64::MAX / 2, Call::log("late"));
+    desk.dispatcher.push_at(10, Call::log("soon"));
+    desk.push("now");
+    assert!(desk.turn_at(Some(9)));
+    assert_eq!(desk.said(), "now");
+    assert!(desk.turn_at(Some(10)));
+    assert_eq!(desk.said(), "soon");
+    assert!(desk.turn_at(Some(u64::MAX / 2)));
+    assert_eq!(desk.said(), "late");
+    assert_eq!(desk.blocked.get(), 0);
+}
+
+#[test]
+fn a_host_that_cannot_say_what_time_it_is_ends_the_turn() {
+    let desk = Desk::real();
+    desk.dispatcher.push_at(u64::MAX / 2, Call::log("late"));
+    assert!(!desk.turn_at(None));
+    desk.push("now");
+    assert!(!desk.turn_at(None));
+    assert_eq!(desk.said(), "");
+    assert_eq!(desk.blocked.get(), 0);
+    assert!(desk.turn_at(Some(0)));
+    assert_eq!(desk.said(), "now");
+}

@@ -119,7 +119,9 @@ impl EventLoop {
                 .variadic();
         let given = CallbackArgs::timed(&SIGNATURE, args)?;
         let when = given.seconds("when cannot be None")?;
-        this.add_timer(this, when, &given)
+        let timer = this.add_timer(this, when, &given)?;
+        timer.remember(given.time);
+        Ok(timer)
     }
 
     fn add_timer(

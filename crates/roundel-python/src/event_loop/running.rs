@@ -6,14 +6,14 @@ use std::os::fd::RawFd;
 
 use roundel::Host;
 
-use super::{EventLoop, os_error};
+use super::{EventLoop, nanoseconds, os_error};
 use crate::callback::Callback;
 use crate::channel::Channel;
 use crate::future::Future;
 use crate::handle::{Handle, leaves_loop, report};
 use crate::hot::{
-    Class, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached, exceptions, none,
-    thread_ident,
+    Class, Float, IntoObject, Obj, Object, Raised, Result, Str, check_signals, detached,
+    exceptions, none, thread_ident,
 };
 use crate::job::Job;
 use crate::names::names;
@@ -47,6 +47,18 @@ impl Runner<'_> {
         self.failure = Some(raised.fetch());
         ControlFlow::Break(())
     }
+
+    /// Asks `time()`, which somebody may have replaced.
+    #[cold]
+    fn replaced_time(&mut self) -> ControlFlow<(), Option<u64>> {
+        match EventLoop::time_by_method(self.event_loop) {
+            Ok(time) => ControlFlow::Continue(Some(nanoseconds(time))),
+            Err(raised) => {
+                self.fail(raised)?;
+                ControlFlow::Continue(None)
+            }
+        }
+    }
 }
 
 impl Host<Job> for Runner<'_> {
@@ -69,6 +81,14 @@ impl Host<Job> for Runner<'_> {
         self.event_loop.blocked.set(true);
         detached(wait);
         self.event_loop.blocked.set(false);
+    }
+
+    #[inline]
+    fn now(&mut self) -> ControlFlow<(), Option<u64>> {
+        if self.event_loop.is_pristine() {
+            return ControlFlow::Continue(None);
+        }
+        self.replaced_time()
     }
 
     fn interrupted(&mut self) -> ControlFlow<()> {
@@ -159,6 +179,11 @@ impl EventLoop {
             Some(channel) => Channel::run(&channel, this),
             None => Ok(()),
         }
+    }
+
+    fn time_by_method(this: &Obj<Self>) -> Result<f64> {
+        this.clear_current()?;
+        Float::of(&this.as_any().call_method(&names().time, [])?)
     }
 
     #[inline(never)]

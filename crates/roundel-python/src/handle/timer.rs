@@ -58,8 +58,16 @@ impl TimerHandle {
             return Ok(());
         };
         this.when.set(Float::of(when)?);
-        this.given.set(when.is_int().then(|| when.clone()));
+        this.remember(Some(when));
         this.base().fill(callback, arguments, event_loop, context)
+    }
+
+    /// Keeps the time as it was given, which is told from a float only if it is a whole number.
+    #[inline]
+    pub(crate) fn remember(&self, when: Option<&Object>) {
+        if let Some(when) = when.filter(|when| when.is_int()) {
+            self.given.set(Some(when.clone()));
+        }
     }
 
     /// The time, as it was given.

@@ -55,6 +55,13 @@ pub trait Host<J: Job> {
         wait();
     }
 
+    /// Returns what time it is to the host, in nanoseconds, if it goes by another clock than the
+    /// dispatcher's monotonic one. A turn asks it for its timers. [`ControlFlow::Break`] ends the
+    /// turn.
+    fn now(&mut self) -> ControlFlow<(), Option<u64>> {
+        ControlFlow::Continue(None)
+    }
+
     /// Hears that a signal has interrupted a wait. [`ControlFlow::Break`] ends the turn.
     fn interrupted(&mut self) -> ControlFlow<()> {
         ControlFlow::Continue(())

@@ -80,25 +80,27 @@ impl<J: Job> Dispatcher<J> {
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
         self.files.begin_turn();
-        let patience = self.patience(may_block);
+        let Continue(patience) = self.patience(host, may_block) else {
+            return Ok(Break(()));
+        };
         let flow = self.wait(host, patience)?;
-        if flow.is_continue() {
-            self.collect_events();
-            self.collect_timers(may_block);
+        if flow.is_break() {
+            return Ok(flow);
         }
-        Ok(flow)
+        self.collect_events();
+        Ok(self.collect_timers(host, may_block))
     }
 
     /// Decides how long the turn may wait.
-    fn patience(&self, may_block: bool) -> Patience {
+    fn patience<H: Host<J>>(&self, host: &mut H, may_block: bool) -> ControlFlow<(), Patience> {
         if may_block && !self.is_busy() {
             let deadline = self.timers.next_deadline();
             // Cancelled timers may have been dropped, and with them anything may have happened.
             if !self.is_busy() {
-                return self.patience_until(deadline);
+                return self.patience_until(host, deadline);
             }
         }
-        self.impatience()
+        Continue(self.impatience())
     }
 
     fn is_busy(&self) -> bool {
@@ -122,13 +124,17 @@ impl<J: Job> Dispatcher<J> {
         Patience::None
     }
 
-    fn patience_until(&self, deadline: Option<u64>) -> Patience {
+    fn patience_until<H: Host<J>>(
+        &self,
+        host: &mut H,
+        deadline: Option<u64>,
+    ) -> ControlFlow<(), Patience> {
         let external = self.is_worked_for();
         let awaited = self.reactor.awaited() > 0;
-        match deadline {
+        Continue(match deadline {
             None if external || awaited => Patience::Unlimited,
             None => Patience::Forlorn,
-            Some(deadline) => match deadline.saturating_sub(self.clock.now()) {
+            Some(deadline) => match deadline.saturating_sub(self.time(host)?) {
                 0 => self.impatience(),
                 nanoseconds if !self.clock.is_virtual() => {
                     Patience::Limited(Duration::from_nanos(nanoseconds))
@@ -137,7 +143,17 @@ impl<J: Job> Dispatcher<J> {
                 _ if awaited => Patience::Limited(GRACE),
                 _ => self.impatience(),
             },
-        }
+        })
+    }
+
+    /// What time it is to whoever set the timers.
+    fn time<H: Host<J>>(&self, host: &mut H) -> ControlFlow<(), u64> {
+        let theirs = if self.clock.is_virtual() {
+            None
+        } else {
+            host.now()?
+        };
+        Continue(theirs.unwrap_or_else(|| self.clock.now()))
     }
 
     /// Waits. The events are left with the reactor, and letters in the inbox.
@@ -213,9 +229,9 @@ impl<J: Job> Dispatcher<J> {
 
     /// Makes ready what is due; a virtual clock jumps to the next deadline before, if nothing else
     /// is ready and nobody is at work elsewhere.
-    fn collect_timers(&self, may_block: bool) {
+    fn collect_timers<H: Host<J>>(&self, host: &mut H, may_block: bool) -> ControlFlow<()> {
         if self.timers.is_empty() {
-            return;
+            return Continue(());
         }
         let jumps = self.clock.is_virtual() && may_block && !self.is_worked_for();
         if jumps && !self.is_busy() {
@@ -224,8 +240,9 @@ impl<J: Job> Dispatcher<J> {
                 self.clock.jump_to(deadline);
             }
         }
-        let now = self.clock.now();
+        let now = self.time(host)?;
         self.timers.collect_due(now, |job| self.ready.push(job));
+        Continue(())
     }
 
     /// Runs what is ready at this moment.

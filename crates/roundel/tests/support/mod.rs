@@ -130,6 +130,14 @@ impl Desk {
             .expect("an open dispatcher");
     }
 
+    /// Runs a turn for a host that has its own time, or none to say, and returns whether it was run to its end.
+    pub(crate) fn turn_at(&self, now: Option<u64>) -> bool {
+        self.dispatcher
+            .run_once(&mut Elsewhere(self, now), true)
+            .expect("an open dispatcher")
+            .is_continue()
+    }
+
     /// Runs turns until one is ended by a job or, for want of anything to wait for, by the host.
     pub(crate) fn run(&self) {
         while self.turn(true) {}
@@ -173,6 +181,18 @@ impl Host<Call> for Hurried<'_> {
 
     fn run(&mut self, job: Call) -> ControlFlow<()> {
         Runner(self.0).run(job)
+    }
+}
+
+struct Elsewhere<'d>(&'d Desk, Option<u64>);
+
+impl Host<Call> for Elsewhere<'_> {
+    fn run(&mut self, job: Call) -> ControlFlow<()> {
+        Runner(self.0).run(job)
+    }
+
+    fn now(&mut self) -> ControlFlow<(), Option<u64>> {
+        self.1.map_or(Break(()), |now| Continue(Some(now)))
     }
 }
 
