@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from roundel._loop import EventLoop
 from roundel._names import NATIVE
+from roundel._subprocess import SubprocessStreamProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,13 +75,17 @@ def install(
     """
     options = _Options(clock, order, detect_deadlock, debug)
     loop_class = type("EventLoop", (_InstalledEventLoop,), {"options": options})
-    names: dict[str, object] = {**NATIVE, "EventLoop": loop_class}
+    names: dict[str, object] = {
+        **NATIVE,
+        "EventLoop": loop_class,
+        "SubprocessStreamProtocol": SubprocessStreamProtocol,
+    }
     if hasattr(asyncio.events, _POLICY):
         from roundel._policy import EventLoopPolicy
 
         names[_POLICY] = EventLoopPolicy(loop_class)
     with _lock:
-        originals = {**vars(asyncio.events), **vars(asyncio)}
+        originals = {**vars(asyncio.events), **vars(asyncio.subprocess), **vars(asyncio)}
         exchanges = [
             _Exchange(name, originals[name], after)
             for name, after in names.items()

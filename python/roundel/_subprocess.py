@@ -5,8 +5,9 @@ that waits in threads is. The status
 is collected under the lock of the child's `subprocess.Popen` and kept there: whoever asks that
 object first, as `send_signal` does on some versions, loses it for nobody.
 
-The private names of CPython that are used here are those of `_AsyncioTransport` and `_AsyncioLoop`,
-and `Popen._waitpid_lock`; `tests/python/test_private_names.py` looks after them.
+The private names of CPython that are used here are those of `_AsyncioTransport`, `_AsyncioLoop` and
+`SubprocessStreamProtocol`, and `Popen._waitpid_lock`; `tests/python/test_private_names.py` looks
+after them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import asyncio
 import os
 from asyncio import events, unix_events
 from asyncio.log import logger
-from typing import IO, TYPE_CHECKING
+from asyncio.subprocess import SubprocessStreamProtocol as _AsyncioProtocol
+from typing import IO, TYPE_CHECKING, cast
+
+from roundel._roundel import StreamReader
 
 if TYPE_CHECKING:
     import subprocess
@@ -51,6 +55,31 @@ if TYPE_CHECKING:
 else:
     _AsyncioTransport = unix_events._UnixSubprocessTransport
     _AsyncioLoop = object
+
+
+class SubprocessStreamProtocol(_AsyncioProtocol):
+    """asyncio's protocol of a child's pipes, with native readers.
+
+    `install()` puts it in the place of asyncio's, whose readers are instances of what the name in
+    `asyncio.streams` stands for, which stays asyncio's own class.
+    """
+
+    _limit: int
+    _loop: asyncio.AbstractEventLoop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Exchanges the readers that asyncio has made."""
+        super().connection_made(transport)
+        process = cast("asyncio.SubprocessTransport", transport)
+        self.stdout = self._reader_of(process.get_pipe_transport(1))
+        self.stderr = self._reader_of(process.get_pipe_transport(2))
+
+    def _reader_of(self, pipe: asyncio.BaseTransport | None) -> StreamReader | None:
+        if pipe is None:
+            return None
+        reader = StreamReader(limit=self._limit, loop=self._loop)
+        reader.set_transport(pipe)
+        return reader
 
 
 class SubprocessMethods(_AsyncioLoop):

@@ -66,6 +66,35 @@ def test_stream_classes_that_were_bound_before_go_on_working():
 
 
 @pytest.mark.usefixtures("installed")
+def test_the_readers_of_a_child_are_of_the_class_that_asyncio_has():
+    async def main():
+        process = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-c", "import sys; print(input()); print('oh', file=sys.stderr)"],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=7,
+        )
+        for reader in (process.stdout, process.stderr):
+            assert isinstance(reader, asyncio.StreamReader)
+            assert "limit=7" in repr(reader)
+        assert isinstance(process.stdin, asyncio.StreamWriter)
+        return await process.communicate(b"hello\n"), process.returncode
+
+    assert asyncio.run(main()) == ((b"hello\n", b"oh\n"), 0)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_child_without_pipes_has_no_readers():
+    async def main():
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+        assert (process.stdin, process.stdout, process.stderr) == (None, None, None)
+        return await process.wait()
+
+    assert asyncio.run(main()) == 0
+
+
+@pytest.mark.usefixtures("installed")
 def test_whatever_makes_a_loop_makes_roundels():
     async def loop_class():
         return type(asyncio.get_running_loop())

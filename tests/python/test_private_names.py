@@ -246,6 +246,13 @@ def test_asyncios_transport_of_a_child_keeps_its_popen():
     asyncio.run(main())
 
 
+def test_asyncios_protocol_of_a_childs_streams_keeps_their_limit_and_its_loop():
+    loop = asyncio.SelectorEventLoop()
+    protocol = asyncio.subprocess.SubprocessStreamProtocol(limit=7, loop=loop)
+    assert (protocol._limit, protocol._loop) == (7, loop)
+    loop.close()
+
+
 def test_asyncios_loop_makes_the_transport_of_a_child_and_hears_of_its_end():
     assert callable(asyncio.SelectorEventLoop._make_subprocess_transport)
     assert callable(asyncio.SelectorEventLoop._child_watcher_callback)
