@@ -90,6 +90,29 @@ async def test_what_is_known_of_an_accepted_connection():
     await server.wait_closed()
 
 
+@pytest.mark.parametrize("listener_sends_at_once", [None, False], ids=["left alone", "turned off"])
+@EITHER
+def test_every_accepted_connection_sends_small_pieces_at_once(new_loop, listener_sends_at_once):
+    async def main():
+        server, address = await serve()
+        if listener_sends_at_once is not None:
+            listener = socket.socket(fileno=os.dup(server.sockets[0].fileno()))
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, listener_sends_at_once)
+            listener.close()
+        for count in range(1, 4):
+            client = socket.create_connection(address)
+            await until(lambda count=count: len(Accepted.made) == count)
+            await until(lambda: Accepted.made[-1].transport)
+            sock = Accepted.made[-1].transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            client.close()
+            await Accepted.made[-1].lost
+        server.close()
+        await server.wait_closed()
+
+    on_either(main, new_loop)
+
+
 @pytest.mark.parametrize("asked", [False, True], ids=["not asked before", "asked before"])
 @EITHER
 def test_what_is_known_is_known_after_the_end(new_loop, asked):

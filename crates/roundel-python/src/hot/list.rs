@@ -242,17 +242,17 @@ impl<T: Linked> Registry<T> {
         self.ends.append(member);
     }
 
-    /// Takes a member out of the registry it is in, if it is in one; says whether others are left there.
+    /// Takes a member out of the registry it is in, and says whether others are left there; `None` if it was in none.
     #[inline]
-    pub(crate) fn forget(link: &Link) -> bool {
+    pub(crate) fn forget(link: &Link) -> Option<bool> {
         let ends = link.ends.get();
         if ends.is_null() {
-            return false;
+            return None;
         }
         // SAFETY: the ends outlive membership (`Ends`).
         let ends = unsafe { &*ends };
         ends.unlink(link, link_of::<T>);
-        !ends.first.get().is_null()
+        Some(!ends.first.get().is_null())
     }
 
     /// The members, in order of entering.

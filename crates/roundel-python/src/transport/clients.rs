@@ -32,7 +32,7 @@ impl Clients {
     fn of(server: &Object) -> Result<Option<Obj<Self>>> {
         let clients = server.attr_opt(&names()._clients)?;
         let ours = clients.and_then(Object::downcast_into::<Self>);
-        if ours.is_none() || server.attr(&names()._sockets)?.is_none() {
+        if ours.is_none() || !listens(server)? {
             return Ok(None);
         }
         Ok(ours)
@@ -79,6 +79,10 @@ impl Clients {
     }
 }
 
+fn listens(server: &Object) -> Result<bool> {
+    Ok(!server.attr(&names()._sockets)?.is_none())
+}
+
 /// `server._attach(transport)`.
 pub(super) fn attach(server: &Object, transport: &Object) -> Result<()> {
     // Before 3.13 a server only counts its connections.
@@ -101,8 +105,9 @@ pub(super) fn detach(server: &Object, transport: &Object) -> Result<()> {
     }
     if let Some(native) = transport.downcast_exact::<StreamTransport>() {
         // Whether the server still listens matters to the last one alone.
-        let others = Registry::<StreamTransport>::forget(native.link());
-        if others || Clients::of(server)?.is_some() {
+        if let Some(others) = Registry::<StreamTransport>::forget(native.link())
+            && (others || listens(server)?)
+        {
             return Ok(());
         }
     }

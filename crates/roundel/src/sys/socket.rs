@@ -222,6 +222,15 @@ pub fn send_at_once(fd: impl AsFd) -> io::Result<()> {
     Ok(net::sockopt::set_tcp_nodelay(fd, true)?)
 }
 
+/// Says whether a TCP socket sends small pieces at once.
+///
+/// # Errors
+///
+/// See [`receive`].
+pub fn sends_at_once(fd: impl AsFd) -> io::Result<bool> {
+    Ok(net::sockopt::tcp_nodelay(fd)?)
+}
+
 /// Reads what has come through a pipe or the like; 0 bytes once all its writers have gone.
 ///
 /// # Errors

@@ -16,7 +16,6 @@ pub(super) use class::FlowControl;
 use std::cell::Cell;
 
 use extra::Extra;
-use roundel::socket::{self, Address};
 
 use super::backlog::Backlog;
 use super::descriptor::Descriptor;
@@ -138,10 +137,6 @@ impl StreamTransport {
         } = accepted;
         let this = Obj::create(Self::default());
         this.endpoint.context.set(context);
-        if let Some(Address::Internet(_)) = peer {
-            // Of a connection that is gone already; it will be found out by reading.
-            drop(socket::send_at_once(&connection));
-        }
         this.extra.accepted_from(peer);
         let descriptor = Descriptor::owned(connection);
         let begun = Self::begin(&this, event_loop, protocol, &descriptor, server)
