@@ -232,6 +232,28 @@ def test_readers_are_called_although_tasks_are_always_ready(loop, pair):
     loop.run_until_complete(main())
 
 
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, roundel.new_event_loop])
+def test_what_has_come_before_is_heard_of_in_the_next_turn_of_a_busy_loop(new_loop, pair):
+    left, right = pair
+    right.send(b"x")
+
+    async def turns_until_heard():
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        heard = []
+        loop.add_reader(left, heard.append, "x")
+        turns = 0
+        while not heard:
+            await asyncio.sleep(0)
+            turns += 1
+        loop.remove_reader(left)
+        return turns
+
+    with contextlib.closing(new_loop()) as loop:
+        assert loop.run_until_complete(turns_until_heard()) == 2
+
+
 def test_timers_and_tasks_take_turns_with_a_reader_that_is_always_ready(loop, pair):
     left, right = pair
     right.send(b"x")

@@ -102,7 +102,10 @@ impl EventLoop {
     fn begin_watching(&self, fd: RawFd, job: Job, add: Add) -> Result<()> {
         self.check_open()?;
         self.forget_unwatched(fd);
-        let replaced = add(self.dispatcher()?, fd, job).map_err(|error| os_error(&error))?;
+        let dispatcher = self.dispatcher()?;
+        let replaced = add(dispatcher, fd, job).map_err(|error| os_error(&error))?;
+        // What has come there already is heard of in the next turn, as in asyncio, however busy the loop is.
+        dispatcher.poll_soon();
         cancel(replaced)
     }
 
