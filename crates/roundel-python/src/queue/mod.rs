@@ -73,7 +73,7 @@ static GET: Operation = Operation {
         }
         match attempt!(queue.try_get()) {
             Some(item) => Poll::Ready(item),
-            None => Queue::wait_for_item(queue, waiter),
+            None => Queue::wait_among(queue, &queue.getters, waiter),
         }
     },
     interrupt: |waiter, woken, exception| {
@@ -93,7 +93,7 @@ static PUT: Operation = Operation {
             return Queue::put_by_methods(queue, waiter);
         }
         if attempt!(queue.items.len()) >= queue.limit.get() {
-            return Queue::wait_for_room(queue, waiter);
+            return Queue::wait_among(queue, &queue.putters, waiter);
         }
         let item = waiter.take_item().unwrap_or_else(none);
         Poll::from(queue.put(item).map(|()| none()))
@@ -167,13 +167,14 @@ impl Queue {
         self.has_put()
     }
 
-    /// Has a waiter wait until an item can be put.
-    fn wait_for_room(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+    /// Has a waiter wait among the getters or the putters, unless the queue was shut down.
+    #[inline(never)]
+    fn wait_among(this: &Obj<Self>, waiters: &Waiters, waiter: &Obj<Waiter>) -> Poll {
         if this.is_shut_down.get() {
             return Poll::Failed(shut_down());
         }
         attempt!(Binding::check(this));
-        this.putters.park(waiter)
+        waiters.park(waiter)
     }
 
     /// Does what follows from putting an item.
@@ -202,15 +203,6 @@ impl Queue {
     #[inline(never)]
     fn with_room_for_next(&self, item: Option<Object>) -> Result<Option<Object>> {
         self.putters.release_next().map(|()| item)
-    }
-
-    /// Has a waiter wait until there is an item.
-    fn wait_for_item(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
-        if this.is_shut_down.get() {
-            return Poll::Failed(shut_down());
-        }
-        attempt!(Binding::check(this));
-        this.getters.park(waiter)
     }
 
     #[inline]
@@ -313,7 +305,7 @@ impl Queue {
     #[cold]
     fn get_by_methods(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
         if attempt!(Self::ask_empty(this)) {
-            return Self::wait_for_item(this, waiter);
+            return Self::wait_among(this, &this.getters, waiter);
         }
         Poll::from(this.as_any().call_method(&names().get_nowait, []))
     }
@@ -321,7 +313,7 @@ impl Queue {
     #[cold]
     fn put_by_methods(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
         if attempt!(Self::call_full(this)) {
-            return Self::wait_for_room(this, waiter);
+            return Self::wait_among(this, &this.putters, waiter);
         }
         let item = waiter.take_item().unwrap_or_else(none);
         let put = this.as_any().call_method(&names().put_nowait, [&item]);
