@@ -1,6 +1,7 @@
 """Native functions that are coroutine functions to whoever asks: `inspect`, mocks, frameworks."""
 
 import asyncio
+import ctypes
 import inspect
 import pickle
 import sys
@@ -129,6 +130,18 @@ def test_it_can_be_called_in_every_way_a_method_is():
         ]
 
     assert roundel.run(main()) == [True, True, True, True, ("mine", True), True]
+
+
+def test_it_can_be_called_from_c_with_no_names_at_all():
+    event = roundel.Event()
+    event.set()
+    vectorcall = ctypes.pythonapi.PyObject_Vectorcall
+    vectorcall.restype = ctypes.py_object
+    arguments = (ctypes.py_object * 1)(event)
+    made = vectorcall(
+        ctypes.py_object(roundel.Event.wait), arguments, ctypes.c_size_t(1), ctypes.py_object(())
+    )
+    assert roundel.run(made) is True
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,9 @@ pub(super) unsafe extern "C" fn async_method0<T: HotType, R: IntoObject, F: Unar
     names: *mut PyObject,
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
-        if flags & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET != 1 || !names.is_null() {
+        // SAFETY: as this was called.
+        let is_plain = names.is_null() || unsafe { ffi::PyTuple_GET_SIZE(names) } == 0;
+        if flags & !ffi::PY_VECTORCALL_ARGUMENTS_OFFSET != 1 || !is_plain {
             // SAFETY: as this was called.
             return unsafe { coroutine_function::refuse(function, args, flags, names) };
         }
