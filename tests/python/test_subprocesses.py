@@ -36,8 +36,14 @@ def no_zombies():
         os.waitpid(-1, os.WNOHANG)
 
 
-def has_ended(process):
-    """Waits until the child has ended, and leaves its status for others to collect."""
+async def ends_when_told():
+    """Starts a child that the loop can't have heard of when `end()` has ended it."""
+    return await asyncio.create_subprocess_exec("sh", "-c", "read line; exit 7", stdin=PIPE)
+
+
+def end(process):
+    """Has the child end, waits until it has, and leaves its status for others to collect."""
+    process.stdin.write(b"\n")
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
@@ -114,8 +120,8 @@ def test_a_program_that_is_not_there(both):
 
 def test_a_status_that_popen_has_collected_first_is_not_lost():
     async def main():
-        process = await asyncio.create_subprocess_exec("sh", "-c", "exit 7")
-        has_ended(process)
+        process = await ends_when_told()
+        end(process)
         assert process._transport._proc.poll() == 7
         assert await process.wait() == 7
 
@@ -126,8 +132,8 @@ def test_a_signal_for_a_child_that_has_ended_does_not_lose_its_status():
     """On 3.11, `send_signal` collects the status, and asyncio reports 255."""
 
     async def main():
-        process = await asyncio.create_subprocess_exec("sh", "-c", "exit 7")
-        has_ended(process)
+        process = await ends_when_told()
+        end(process)
         process.terminate()
         assert await process.wait() == 7
 
@@ -165,7 +171,8 @@ def test_a_signal_never_goes_to_a_number_that_was_collected(monkeypatch):
 
 def test_a_status_that_nobody_can_tell_is_255(caplog):
     async def main():
-        process = await asyncio.create_subprocess_exec("sh", "-c", "exit 7")
+        process = await ends_when_told()
+        end(process)
         os.waitpid(process.pid, 0)
         with caplog.at_level(logging.WARNING, "asyncio"):
             assert await process.wait() == 255
