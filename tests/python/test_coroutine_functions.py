@@ -40,14 +40,14 @@ def both(kind, name):
     return getattr(getattr(asyncio, kind), name), getattr(native_class(kind), name)
 
 
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 has no way to say it")
 @pytest.mark.parametrize(("kind", "name"), METHODS)
 def test_a_method_is_a_coroutine_function_with_asyncios_signature(kind, name):
     theirs, ours = both(kind, name)
     assert inspect.iscoroutinefunction(theirs)
-    assert inspect.iscoroutinefunction(ours)
-    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
-    assert defaults(ours) == defaults(theirs)
+    assert inspect.iscoroutinefunction(ours) is CAN_BE_TOLD
+    added_later = set() if CAN_BE_TOLD else {"ssl_shutdown_timeout"}  # which we take everywhere
+    parameters = [each for each in defaults(ours).items() if each[0] not in added_later]
+    assert parameters == list(defaults(theirs).items())
     assert ours.__name__ == name
     assert ours.__doc__
 
@@ -56,18 +56,18 @@ def defaults(function):
     return {name: each.default for name, each in inspect.signature(function).parameters.items()}
 
 
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 has no way to say it")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_a_coroutine_function_with_asyncios_signature(name):
     theirs, ours = getattr(asyncio, name), getattr(roundel, name)
-    assert inspect.iscoroutinefunction(ours)
+    assert inspect.iscoroutinefunction(ours) is CAN_BE_TOLD
     assert inspect.signature(ours) == inspect.signature(theirs)
-    assert (ours.__name__, ours.__module__) == (name, "roundel")
+    assert ours.__name__ == name
+    assert ours.__module__ == ("roundel" if CAN_BE_TOLD else "roundel._roundel")
     assert ours.__doc__
     assert pickle.loads(pickle.dumps(ours)) is ours
 
 
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 has no way to say it")
+@pytest.mark.skipif(not CAN_BE_TOLD, reason="inspect looks for Python code alone on 3.11")
 def test_no_public_method_that_asyncio_has_as_async_def_is_left_out_but_two_of_queues():
     missing = set()
     for kind in asyncio.__all__:
@@ -82,7 +82,7 @@ def test_no_public_method_that_asyncio_has_as_async_def_is_left_out_but_two_of_q
     assert missing == LEFT_OUT
 
 
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 has no way to say it")
+@pytest.mark.skipif(not CAN_BE_TOLD, reason="inspect looks for Python code alone on 3.11")
 @pytest.mark.usefixtures("installed")
 def test_a_patched_sleep_is_an_awaitable_mock():
     async def main():
@@ -93,7 +93,7 @@ def test_a_patched_sleep_is_an_awaitable_mock():
     assert asyncio.run(main(), loop_factory=roundel.new_event_loop) == mock.call(1000)
 
 
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 has no way to say it")
+@pytest.mark.skipif(not CAN_BE_TOLD, reason="inspect looks for Python code alone on 3.11")
 def test_mocks_of_streams_are_awaitable_where_the_streams_are():
     reader = mock.create_autospec(roundel.StreamReader, instance=True)
     reader.readexactly.return_value = b"ab"
@@ -144,13 +144,18 @@ def test_it_can_be_called_from_c_with_no_names_at_all():
     assert roundel.run(made) is True
 
 
+WORDED_AS_NATIVE = pytest.mark.skipif(
+    not CAN_BE_TOLD, reason="CPython 3.11 itself refuses it, in its words for native methods"
+)
+
+
 @pytest.mark.parametrize(
     "call",
     [
-        lambda kinds: kinds.Event().wait(1),
-        lambda kinds: kinds.Event().wait(timeout=1),
-        lambda kinds: kinds.Event.wait(),
-        lambda kinds: kinds.Condition.wait_for(),
+        pytest.param(lambda kinds: kinds.Event().wait(1), marks=WORDED_AS_NATIVE),
+        pytest.param(lambda kinds: kinds.Event().wait(timeout=1), marks=WORDED_AS_NATIVE),
+        pytest.param(lambda kinds: kinds.Event.wait(), marks=WORDED_AS_NATIVE),
+        pytest.param(lambda kinds: kinds.Condition.wait_for(), marks=WORDED_AS_NATIVE),
         lambda kinds: kinds.Condition().wait_for(),
         lambda kinds: kinds.StreamReader().readexactly(1, 2),
         lambda kinds: kinds.sleep(),
@@ -158,7 +163,6 @@ def test_it_can_be_called_from_c_with_no_names_at_all():
         lambda kinds: kinds.wait_for(1),
     ],
 )
-@pytest.mark.skipif(not CAN_BE_TOLD, reason="CPython 3.11 words some of them as of native methods")
 def test_wrong_arguments_are_refused_in_asyncios_words(call):
     async def message(kinds):
         with pytest.raises(TypeError) as caught:
