@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import weakref
 
 import pytest
 
@@ -494,3 +495,66 @@ def test_queue_that_was_waited_on_belongs_to_its_loop(run_virtual):
 
     run_virtual(wait())
     run_virtual(wait_elsewhere())
+
+
+def test_item_can_be_given_by_name_and_only_once(run_virtual):
+    async def main():
+        queue = roundel.Queue()
+        await queue.put(item=1)
+        queue.put_nowait(item=2)
+        assert [await queue.get(), await queue.get()] == [1, 2]
+        for put in (queue.put, queue.put_nowait):
+            for args, names in [((), {}), ((1, 2), {}), ((1,), {"item": 2}), ((), {"thing": 1})]:
+                with pytest.raises(TypeError, match=rf"Queue\.{put.__name__}\(\)"):
+                    put(*args, **names)
+        assert queue.empty()
+
+    run_virtual(main())
+
+
+def test_queue_dies_with_the_last_awaitable_that_has_it(run_virtual):
+    async def main():
+        queue = roundel.Queue()
+        queue.put_nowait(1)
+        known = weakref.ref(queue)
+        getter = queue.get()
+        del queue
+        assert await getter == 1
+        assert known() is not None
+        del getter
+        assert known() is None
+
+    run_virtual(main())
+
+
+def test_awaitable_that_is_done_is_gone_for_those_who_know_it_weakly(run_virtual):
+    async def main():
+        queue = roundel.Queue()
+        putter = queue.put(1)
+        known = weakref.ref(putter)
+        await putter
+        assert known() is putter
+        del putter
+        assert known() is None
+        getter = queue.get()  # in the same memory
+        assert weakref.getweakrefcount(getter) == 0
+        assert await getter == 1
+
+    run_virtual(main())
+
+
+def test_item_leaves_with_its_receiver(run_virtual):
+    class Item:
+        pass
+
+    async def main():
+        queue = roundel.Queue()
+        item = Item()
+        known = weakref.ref(item)
+        await queue.put(item)
+        del item
+        assert await queue.get() is known()
+        await asyncio.sleep(0)
+        assert known() is None
+
+    run_virtual(main())

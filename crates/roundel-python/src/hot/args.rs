@@ -195,6 +195,12 @@ impl<const N: usize> Signature<N> {
     #[inline(always)]
     pub(crate) fn bind<'a>(&self, args: &Args<'a>) -> Result<[Option<&'a Object>; N]> {
         let given = args.positional;
+        if args.names.is_empty()
+            && self.positional == N
+            && let Ok(all) = <&[Object; N]>::try_from(given)
+        {
+            return Ok(all.each_ref().map(Some));
+        }
         if given.len() > self.positional && !self.variadic {
             return Err(self.too_many(given.len()));
         }
@@ -209,6 +215,12 @@ impl<const N: usize> Signature<N> {
             return Err(self.missing(&bound));
         }
         Ok(bound)
+    }
+
+    /// The argument of each parameter, where all are required.
+    pub(crate) fn bind_required<'a>(&self, args: &Args<'a>) -> Result<[&'a Object; N]> {
+        let bound = self.bind(args)?;
+        Ok(bound.map(|argument| argument.expect("invariant: a required parameter is bound")))
     }
 
     /// Adds the arguments that were given by name. All goes by value, so that who has none need not put it in memory.

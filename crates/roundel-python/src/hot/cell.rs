@@ -101,6 +101,13 @@ impl<T> Deque<T> {
         self.inner().push_back(value);
     }
 
+    /// Whether one more can be added without asking for memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        let inner = self.inner();
+        inner.len() < inner.capacity()
+    }
+
     /// Adds at the front.
     #[inline]
     pub(crate) fn push_front(&self, value: T) {

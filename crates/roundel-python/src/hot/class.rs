@@ -18,7 +18,7 @@ use super::coroutine_function::{self, CoroutineFunction};
 use super::error::{Raised, Result};
 use super::native::{self, HotType};
 use super::object::{Obj, Object};
-use super::trampoline::{self, Binary, Comparison, Unary, Variadic};
+use super::trampoline::{self, Binary, Comparison, Signed, Unary, Variadic};
 use super::value::{IntoObject, Str};
 
 /// Says what a hot type looks like from Python.
@@ -78,6 +78,20 @@ impl<T: HotType> Class<T> {
     ) -> &mut Self {
         let pointer = PyMethodDefPointer {
             PyCFunctionFastWithKeywords: trampoline::method::<T, R, F>,
+        };
+        self.add_method(name, doc, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS)
+    }
+
+    /// A method with one parameter, which may be given by name.
+    pub(crate) fn method_of_one<R: IntoObject, S: Signed<1>, F: Binary<T, R>>(
+        &mut self,
+        name: &'static CStr,
+        doc: &'static CStr,
+        _signature: S,
+        _f: F,
+    ) -> &mut Self {
+        let pointer = PyMethodDefPointer {
+            PyCFunctionFastWithKeywords: trampoline::method_of_one::<T, R, S, F>,
         };
         self.add_method(name, doc, pointer, ffi::METH_FASTCALL | ffi::METH_KEYWORDS)
     }

@@ -54,7 +54,7 @@ pub(crate) use error::{Raised, Result, is_instance_of, new_exception, recurse};
 pub(crate) use gil::{check_signals, detached, python_version, thread_ident};
 pub(crate) use list::{Link, Linked, List, Registry, leave_list};
 pub(crate) use module::Module;
-pub(crate) use native::{Chain, HotType, TypeCell, Visit};
+pub(crate) use native::{Chain, HotType, Spare, TypeCell, Visit};
 pub(crate) use object::{Obj, Object};
 pub(crate) use openssl::{Outcome, Session};
 pub(crate) use recent::Recent;

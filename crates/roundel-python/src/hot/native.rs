@@ -1,6 +1,7 @@
 //! A Rust struct as the value of a Python object: memory, freelist, garbage collection.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -48,6 +49,12 @@ pub(crate) trait HotType: Sized + 'static {
     /// Whether [`Obj::track`] may have been called. Asked where `TRACKED` is false.
     fn may_be_tracked(_this: &Obj<Self>) -> bool {
         true
+    }
+
+    /// Gives up what the value holds when it dies, if that is no more than references which others have, too; false,
+    /// with nothing done, if there is more to do. The short way of types whose objects come and go.
+    fn vanish(&mut self) -> bool {
+        false
     }
 
     /// Leaves the lists that know the object without owning it. The first thing that happens when it dies.
@@ -105,6 +112,12 @@ impl<P: Prefix> Head<P> {
         let prefix = unsafe { &raw mut (*head).prefix };
         // SAFETY: as the caller says; there is nothing in it yet.
         unsafe { prefix.write(P::default()) };
+    }
+
+    /// Whether nobody knows of the object by a weak reference, and it has no attributes of its own, if it could have any.
+    #[inline]
+    fn is_bare(&self, attributes: bool) -> bool {
+        self.weakrefs.is_null() && (!attributes || self.dict.is_null())
     }
 
     /// Takes the dictionary out of an object and gives it up.
@@ -222,19 +235,37 @@ impl TypeCell {
         Some(object)
     }
 
-    /// Keeps a dead object, whose value is gone, with its reference to its type; false when there are enough.
+    /// Keeps a dead object, whose value is gone, with its reference to its type; false when there are enough. The first
+    /// time, makes room for `limit` of them.
     #[inline]
     fn keep(&self, object: *mut PyObject, limit: usize) -> bool {
-        if cfg!(Py_GIL_DISABLED) {
+        if cfg!(Py_GIL_DISABLED) || limit == 0 {
             return false;
         }
         self.free.with(|free| {
-            let room = free.len() < limit;
-            if room {
+            if free.capacity() == 0 {
+                free.reserve_exact(limit);
+            }
+        });
+        self.keep_in_room(object)
+    }
+
+    /// Keeps a dead object if there is room.
+    #[inline]
+    fn keep_in_room(&self, object: *mut PyObject) -> bool {
+        self.free.with(|free| {
+            let has_room = free.len() < free.capacity();
+            if has_room {
                 free.push(object);
             }
-            room
+            has_room
         })
+    }
+
+    /// Whether there is room for one more dead object.
+    #[inline]
+    fn has_room(&self) -> bool {
+        !cfg!(Py_GIL_DISABLED) && self.free.with(|free| free.len() < free.capacity())
     }
 }
 
@@ -247,6 +278,34 @@ where
     #[inline(always)]
     pub(crate) fn create(value: T) -> Self {
         Self::create_chain(Chain { base: (), value })
+    }
+}
+
+/// The memory of a dead object of a type, for the next one.
+pub(crate) struct Spare<T: HotType>(*mut PyObject, PhantomData<T>);
+
+impl<T: HotType> Spare<T>
+where
+    T::Base: Ancestor<Chain = ()>,
+{
+    /// Takes one, if there is one.
+    #[inline]
+    pub(crate) fn take() -> Option<Self> {
+        const { assert!(!T::TRACKED, "others are made by `Obj::create`") };
+        let object = T::cell().reuse()?;
+        Some(Self(object, PhantomData))
+    }
+
+    /// Makes an object of it.
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
+    pub(crate) fn fill(self, value: T) -> Obj<T> {
+        // SAFETY: the memory is a `Layout<T>` with nothing in it.
+        unsafe { Layout::write(self.0, Chain { base: (), value }) };
+        // SAFETY: brought back to life, so the reference is ours.
+        let made = unsafe { Obj::steal(self.0) };
+        // SAFETY: not null.
+        unsafe { made.unwrap_unchecked() }
     }
 }
 
@@ -367,6 +426,16 @@ fn finalize_dying<T: HotType>(this: &Obj<T>) -> bool {
 
 /// `tp_dealloc`.
 pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
+    // SAFETY: Python calls this with an object of our type or of one derived from it, which dies.
+    if !unsafe { vanished::<T>(object) } {
+        // SAFETY: as above.
+        unsafe { die::<T>(object) };
+    }
+}
+
+/// The death of an object that did not go the short way.
+#[inline(never)]
+unsafe extern "C" fn die<T: HotType>(object: *mut PyObject) {
     // SAFETY: Python calls this with an object of our type or of one derived from it.
     if T::CHAINS && unsafe { ffi::Py_TYPE(object) } == T::cell().pointer() {
         // SAFETY: tracked from the start, and nobody else knows of it any more.
@@ -375,6 +444,29 @@ pub(super) unsafe extern "C" fn dealloc<T: HotType>(object: *mut PyObject) {
         // SAFETY: as above.
         unsafe { bury::<T>(object) };
     }
+}
+
+/// Whether a dead object has gone the short way: it is of exactly this type, which is derived from nothing, there is
+/// room for its memory, and there was next to nothing to give up.
+///
+/// # Safety
+/// `object` is of type `T` or one derived from it, and dies.
+#[expect(clippy::inline_always, reason = "on the way of every await")]
+#[inline(always)]
+unsafe fn vanished<T: HotType>(object: *mut PyObject) -> bool {
+    let layout: *mut Layout<T> = object.cast();
+    // SAFETY: as the caller says; nobody else can reach the object any more.
+    let layout = unsafe { &mut *layout };
+    let is_short = size_of::<Layout<T>>() == size_of::<(Head<()>, T)>()
+        && layout.head.object.ob_type == T::cell().pointer()
+        && layout.head.is_bare(T::ATTRIBUTES)
+        && T::cell().has_room()
+        && layout.chain.value.vanish();
+    if is_short {
+        layout.chain.value.retire();
+        T::cell().keep_in_room(object);
+    }
+    is_short
 }
 
 unsafe extern "C" fn bury<T: HotType>(object: *mut PyObject) {

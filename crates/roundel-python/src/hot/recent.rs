@@ -36,6 +36,12 @@ impl Recent {
         Some(unsafe { Obj::share(last) })
     }
 
+    /// Whether the last one lives. Not known without the GIL, and so as if it did.
+    #[inline]
+    pub(crate) fn lives(&self) -> bool {
+        cfg!(Py_GIL_DISABLED) || self.0.with(|last| !last.is_null())
+    }
+
     /// Gives the last one, if it lives, and forgets it.
     #[inline]
     pub(crate) fn take<T: HotType>(&self) -> Option<Obj<T>> {

@@ -11,7 +11,7 @@ use std::ptr;
 use pyo3_ffi as ffi;
 use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
 
-use super::args::{self, Args};
+use super::args::{self, Args, Signature};
 use super::call::Sent;
 use super::coroutine_function;
 use super::error::{Raised, Result};
@@ -72,6 +72,13 @@ impl<T, R, F: Fn(&Obj<T>) -> R + Copy + 'static> Unary<T, R> for F {}
 pub(crate) trait Binary<T, R>: Fn(&Obj<T>, &Object) -> R + Copy + 'static {}
 impl<T, R, F: Fn(&Obj<T>, &Object) -> R + Copy + 'static> Binary<T, R> for F {}
 
+/// A function that gives the parameters of another.
+pub(crate) trait Signed<const N: usize>:
+    Fn() -> &'static Signature<N> + Copy + 'static
+{
+}
+impl<const N: usize, F: Fn() -> &'static Signature<N> + Copy + 'static> Signed<N> for F {}
+
 /// A function of one object and the arguments of a call.
 pub(crate) trait Variadic<T, R>: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static {}
 impl<T, R, F: Fn(&Obj<T>, &Args<'_>) -> R + Copy + 'static> Variadic<T, R> for F {}
@@ -111,6 +118,53 @@ pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
         // SAFETY: as above.
         let args = unsafe { Args::from_vector(args, count, &names) };
         returned(conjure::<F>()(this, &args).into_object())
+    })
+}
+
+pub(super) unsafe extern "C" fn method_of_one<T, R, S, F>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject
+where
+    R: IntoObject,
+    S: Signed<1>,
+    F: Binary<T, R>,
+{
+    if count != 1 || !names.is_null() {
+        // SAFETY: as this was called.
+        return unsafe { method_of_one_bound::<T, R, S, F>(this, args, count, names) };
+    }
+    // SAFETY: Python passes one live argument.
+    let argument = unsafe { *args };
+    // SAFETY: as `method1` is called.
+    unsafe { method1::<T, R, F>(this, argument) }
+}
+
+/// `method_of_one` where the argument is not the only one that was given by position.
+#[cold]
+#[inline(never)]
+unsafe extern "C" fn method_of_one_bound<T, R, S, F>(
+    this: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject
+where
+    R: IntoObject,
+    S: Signed<1>,
+    F: Binary<T, R>,
+{
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls a method with an object of its type and a vector of live arguments.
+        let this = unsafe { Obj::lend(&this) };
+        // SAFETY: as above.
+        let args = unsafe { Args::from_vector(args, count, &names) };
+        match conjure::<S>()().bind_required(&args) {
+            Ok([argument]) => returned(conjure::<F>()(this, argument).into_object()),
+            Err(_) => ptr::null_mut(),
+        }
     })
 }
 

@@ -80,24 +80,20 @@ fn declare_size(class: &mut Class<Queue>) {
 
 fn declare_traffic(class: &mut Class<Queue>) {
     class
-        .method(
+        .method_of_one(
             c"put",
             c"put($self, /, item)\n--\n\nWait until the queue is not full, and put an item into it.\n\nRaises:\n    QueueShutDown: the queue was shut down.",
-            |this: &Obj<Queue>, args: &Args<'_>| {
-                static SIGNATURE: Signature<1> = Signature::method("Queue.put", [c"item"]);
-                let [item] = SIGNATURE.bind(args)?;
+            || const { &Signature::method("Queue.put", [c"item"]) },
+            |this: &Obj<Queue>, item: &Object| {
                 let owner = this.as_any().clone();
-                Ok(Waiter::create(&PUT, Some(owner), item.cloned(), 0.0))
+                Waiter::create(&PUT, Some(owner), Some(item.clone()), 0.0)
             },
         )
-        .method(
+        .method_of_one(
             c"put_nowait",
             c"put_nowait($self, /, item)\n--\n\nPut an item into the queue without waiting.\n\nRaises:\n    QueueFull: the queue is full.\n    QueueShutDown: the queue was shut down.",
-            |this: &Obj<Queue>, args: &Args<'_>| {
-                static SIGNATURE: Signature<1> = Signature::method("Queue.put_nowait", [c"item"]);
-                let [item] = SIGNATURE.bind(args)?;
-                Queue::put_nowait(this, item.expect("invariant: a required parameter is bound"))
-            },
+            || const { &Signature::method("Queue.put_nowait", [c"item"]) },
+            Queue::put_nowait,
         )
         .method0(
             c"get",

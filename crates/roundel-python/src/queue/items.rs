@@ -72,6 +72,29 @@ impl Items {
         Ok(self.native.is_empty())
     }
 
+    /// Adds an item, if there are less than `limit`, they are in the Rust collection, and that has room; else it does not
+    /// ask for the item.
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
+    pub(super) fn add_last(&self, limit: usize, item: impl FnOnce() -> Option<Object>) -> bool {
+        let has_room = !self.python.is_set() && self.native.len() < limit && self.native.has_room();
+        if has_room && let Some(item) = item() {
+            self.native.push_back(item);
+            return true;
+        }
+        false
+    }
+
+    /// Takes the next item out, if there is one and it is the first in the Rust collection.
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
+    pub(super) fn take_first(&self) -> Option<Object> {
+        if self.python.is_set() || self.order.get() != Order::Fifo {
+            return None;
+        }
+        self.native.pop_front()
+    }
+
     #[expect(clippy::inline_always, reason = "on the way of every step")]
     #[inline(always)]
     pub(super) fn add(&self, item: Object) -> Result<()> {

@@ -68,12 +68,9 @@ static GET: Operation = Operation {
     name: "Queue.get",
     poll: |waiter, _woken| {
         let queue = waiter.owner::<Queue>();
-        if !queue.pristine.get() {
-            return Queue::get_by_methods(queue, waiter);
-        }
-        match attempt!(queue.try_get()) {
+        match queue.take_at_once() {
             Some(item) => Poll::Ready(item),
-            None => Queue::wait_among(queue, &queue.getters, waiter),
+            None => Queue::get_or_wait(queue, waiter),
         }
     },
     interrupt: |waiter, woken, exception| {
@@ -89,14 +86,10 @@ static PUT: Operation = Operation {
     name: "Queue.put",
     poll: |waiter, _woken| {
         let queue = waiter.owner::<Queue>();
-        if !queue.pristine.get() {
-            return Queue::put_by_methods(queue, waiter);
+        if queue.put_at_once(waiter) {
+            return Poll::Ready(none());
         }
-        if attempt!(queue.items.len()) >= queue.limit.get() {
-            return Queue::wait_among(queue, &queue.putters, waiter);
-        }
-        let item = waiter.take_item().unwrap_or_else(none);
-        Poll::from(queue.put(item).map(|()| none()))
+        Queue::put_or_wait(queue, waiter)
     },
     interrupt: |waiter, woken, exception| {
         let queue = waiter.owner::<Queue>();
@@ -156,9 +149,59 @@ impl Queue {
         Ok(())
     }
 
-    /// Puts an item into the queue, which is not full.
+    /// Takes the next item out if there is one and nothing else has to be done: the short way of [`GET`].
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
+    fn take_at_once(&self) -> Option<Object> {
+        if self.pristine.get() && self.putters.is_empty() {
+            self.items.take_first()
+        } else {
+            None
+        }
+    }
+
+    /// The long way of [`GET`]. Said to be cold, or the short way would be, which is the
+    /// last one after many questions.
+    #[cold]
+    #[inline(never)]
+    fn get_or_wait(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if !this.pristine.get() {
+            return Self::get_by_methods(this, waiter);
+        }
+        match attempt!(this.try_get()) {
+            Some(item) => Poll::Ready(item),
+            None => Self::wait_among(this, &this.getters, waiter),
+        }
+    }
+
+    /// Puts the waiter's item into the queue if there is room and nothing else has to be done: the short way of [`PUT`].
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
+    fn put_at_once(&self, waiter: &Obj<Waiter>) -> bool {
+        let can_put = self.pristine.get() && !self.is_shut_down.get() && self.getters.is_empty();
+        let has_put = can_put && self.items.add_last(self.limit.get(), || waiter.take_item());
+        if has_put {
+            self.count_task();
+        }
+        has_put
+    }
+
+    /// The long way of [`PUT`], as [`get_or_wait`](Self::get_or_wait) is of the other.
+    #[cold]
+    #[inline(never)]
+    fn put_or_wait(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
+        if !this.pristine.get() {
+            return Self::put_by_methods(this, waiter);
+        }
+        if attempt!(this.items.len()) >= this.limit.get() {
+            return Self::wait_among(this, &this.putters, waiter);
+        }
+        let item = waiter.take_item().unwrap_or_else(none);
+        Poll::from(this.put(item).map(|()| none()))
+    }
+
+    /// Puts an item into the queue, which is not full.
+    #[inline(never)]
     fn put(&self, item: Object) -> Result<()> {
         if self.is_shut_down.get() {
             return Err(shut_down());
@@ -181,11 +224,18 @@ impl Queue {
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
     fn has_put(&self) -> Result<()> {
+        self.count_task();
+        self.getters.release_next()
+    }
+
+    /// There is one more unfinished task.
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
+    fn count_task(&self) {
         self.unfinished_tasks.set(self.unfinished_tasks.get() + 1);
         if let Some(finished) = self.finished.get() {
             finished.reset();
         }
-        self.getters.release_next()
     }
 
     /// Takes the next item out, if there is one.

@@ -64,6 +64,19 @@ impl HotType for Waiter {
         drop(self.rare.take());
     }
 
+    #[inline]
+    fn vanish(&mut self) -> bool {
+        let is_spent = self.state.get() == State::Done && !self.tracked.get();
+        if !is_spent || self.item.is_set() || self.task.is_set() || self.rare.get_mut().is_some() {
+            return false;
+        }
+        if self.owner.get().is_some_and(Obj::is_last) {
+            return false;
+        }
+        drop(self.owner.take());
+        true
+    }
+
     fn retire(&self) {
         RECENT.forget(self);
     }

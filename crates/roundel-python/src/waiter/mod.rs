@@ -19,8 +19,8 @@ use std::cell::{Cell, OnceCell};
 use crate::future::cancelled_error;
 use crate::future_iterator::thrown;
 use crate::hot::{
-    Args, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Recent, Result, Sent, Slot, Str,
-    exceptions, leave_list, none, warn,
+    Args, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Recent, Result, Sent, Slot,
+    Spare, Str, exceptions, leave_list, none, warn,
 };
 use crate::task::Task;
 use guests::Guest;
@@ -163,7 +163,42 @@ impl Waiter {
         item: Option<Object>,
         number: f64,
     ) -> Obj<Self> {
-        let made = Obj::create(Self {
+        if !RECENT.lives()
+            && let Some(spare) = Spare::take()
+        {
+            let made = spare.fill(Self::new(operation, owner, item, number));
+            RECENT.replace(&made);
+            return made;
+        }
+        Self::create_after(operation, owner, item, number)
+    }
+
+    /// A waiter that is made when there is no memory for it yet, or the one before still lives.
+    #[inline(never)]
+    fn create_after(
+        operation: &'static Operation,
+        owner: Option<Object>,
+        item: Option<Object>,
+        number: f64,
+    ) -> Obj<Self> {
+        let made = Obj::create(Self::new(operation, owner, item, number));
+        match RECENT.replace(&made) {
+            Some(previous) => Self::outlived(&previous),
+            None if cfg!(Py_GIL_DISABLED) => Self::track(&made),
+            None => {}
+        }
+        made
+    }
+
+    #[expect(clippy::inline_always, reason = "a value is built where it will live")]
+    #[inline(always)]
+    fn new(
+        operation: &'static Operation,
+        owner: Option<Object>,
+        item: Option<Object>,
+        number: f64,
+    ) -> Self {
+        Self {
             operation,
             owner: owner.map_or_else(OnceCell::new, OnceCell::from),
             item: Slot::new(item),
@@ -175,13 +210,7 @@ impl Waiter {
             blocking: Cell::new(false),
             tracked: Cell::new(false),
             link: Link::new(),
-        });
-        match RECENT.replace(&made) {
-            Some(previous) => Self::outlived(&previous),
-            None if cfg!(Py_GIL_DISABLED) => Self::track(&made),
-            None => {}
         }
-        made
     }
 
     /// Shows it to the garbage collector: others have been made since, and it still lives.
@@ -306,6 +335,7 @@ impl Waiter {
     pub(crate) fn park(this: &Obj<Self>) -> Poll {
         this.state.set(State::Parked);
         this.blocking.set(true);
+        RECENT.forget(&**this);
         Self::track(this);
         Poll::Parked
     }
@@ -396,6 +426,7 @@ impl Waiter {
                 this.state.set(State::Done);
                 Sent::Returned(value)
             }
+            Poll::Parked => Sent::Yielded(this.as_any().clone()),
             poll => this.settle(this, poll),
         }
     }
@@ -410,8 +441,7 @@ impl Waiter {
     }
 
     /// Does what follows from a try.
-    #[expect(clippy::inline_always, reason = "on the way of every await")]
-    #[inline(always)]
+    #[inline(never)]
     fn settle(&self, this: &Obj<Self>, poll: Poll) -> Sent {
         let (state, sent) = match poll {
             Poll::Parked => return Sent::Yielded(this.as_any().clone()),
