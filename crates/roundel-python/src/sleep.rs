@@ -6,18 +6,10 @@ use crate::hot::{
 use crate::loop_ref::LoopRef;
 use crate::waiter::{Operation, Poll, Waiter, attempt, nothing_to_pass_on};
 
-static SLEEP: Operation = Operation {
-    name: "sleep",
-    poll,
-    interrupt,
-};
+static SLEEP: Operation = Operation::new("sleep", poll, interrupt);
 
 /// A `sleep` whose delay is not a number, which is found out when it is awaited, as asyncio does.
-static SLEEP_WRONGLY: Operation = Operation {
-    name: "sleep",
-    poll: poll_wrong,
-    interrupt: nothing_to_pass_on,
-};
+static SLEEP_WRONGLY: Operation = Operation::new("sleep", poll_wrong, nothing_to_pass_on);
 
 /// Adds `sleep` to the module.
 pub(crate) fn register(module: &Module) -> Result<()> {

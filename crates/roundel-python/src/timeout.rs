@@ -54,24 +54,24 @@ pub(crate) struct Timeout {
     cancelling: Cell<i64>,
 }
 
-static ENTER: Operation = Operation {
-    name: "Timeout.__aenter__",
-    poll: |waiter, _| {
+static ENTER: Operation = Operation::new(
+    "Timeout.__aenter__",
+    |waiter, _| {
         let timeout = waiter.owner::<Timeout>();
         attempt!(Timeout::enter(timeout));
         Poll::Ready(timeout.as_any().clone())
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
-static EXIT: Operation = Operation {
-    name: "Timeout.__aexit__",
-    poll: |waiter, _| {
+static EXIT: Operation = Operation::new(
+    "Timeout.__aexit__",
+    |waiter, _| {
         let left = Timeout::leave(waiter.owner(), waiter.item().as_ref());
         left.map(|()| none()).into()
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
 static EXPIRE: Action = Action {
     name: "Timeout._on_timeout",

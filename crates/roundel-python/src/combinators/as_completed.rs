@@ -35,22 +35,22 @@ struct AsCompleted {
 }
 
 /// What `for` gets: the result of the next.
-static RESULT: Operation = Operation {
-    name: "_AsCompletedIterator._wait_for_one",
-    poll: |waiter, _| {
+static RESULT: Operation = Operation::new(
+    "_AsCompletedIterator._wait_for_one",
+    |waiter, _| {
         let iterator = waiter.owner::<AsCompleted>();
         match iterator.take() {
             None => iterator.waiters.park(waiter),
             Some(next) => next.and_then(|next| FutureRef::of(&next).result()).into(),
         }
     },
-    interrupt: AsCompleted::not_taken,
-};
+    AsCompleted::not_taken,
+);
 
 /// What `async for` gets: the next.
-static FUTURE: Operation = Operation {
-    name: "_AsCompletedIterator.__anext__",
-    poll: |waiter, woken| {
+static FUTURE: Operation = Operation::new(
+    "_AsCompletedIterator.__anext__",
+    |waiter, woken| {
         let iterator = waiter.owner::<AsCompleted>();
         if !woken {
             attempt!(iterator.begin(iterator));
@@ -60,8 +60,8 @@ static FUTURE: Operation = Operation {
             .take()
             .map_or_else(|| iterator.waiters.park(waiter), Poll::from)
     },
-    interrupt: AsCompleted::not_taken,
-};
+    AsCompleted::not_taken,
+);
 
 static COMPLETED: Action = Action {
     name: "_AsCompletedIterator._handle_completion",

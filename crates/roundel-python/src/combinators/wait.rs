@@ -37,9 +37,9 @@ enum Enough {
     FirstException,
 }
 
-static WAIT: Operation = Operation {
-    name: "wait",
-    poll: |waiter, woken| {
+static WAIT: Operation = Operation::new(
+    "wait",
+    |waiter, woken| {
         let waiting = waiter.owner::<Waiting>();
         if woken {
             return waiting.finish().into();
@@ -47,11 +47,11 @@ static WAIT: Operation = Operation {
         attempt!(waiting.begin(waiter));
         Waiter::park(waiter)
     },
-    interrupt: |waiter, _, exception| {
+    |waiter, _, exception| {
         attempt!(waiter.owner::<Waiting>().stop_watching());
         Poll::raise(exception)
     },
-};
+);
 
 static COMPLETED: Action = Action {
     name: "_wait.<locals>._on_completion",

@@ -18,7 +18,7 @@ use super::coroutine_function::{self, CoroutineFunction};
 use super::error::{Raised, Result};
 use super::native::{self, HotType};
 use super::object::{Obj, Object};
-use super::trampoline::{self, Binary, Comparison, Signed, Unary, Variadic};
+use super::trampoline::{self, Binary, Comparison, Next, Signed, Unary, Variadic};
 use super::value::{IntoObject, Str};
 
 /// Says what a hot type looks like from Python.
@@ -219,9 +219,22 @@ impl<T: HotType> Class<T> {
         self.slot(ffi::Py_am_await, trampoline::itself as *mut c_void);
         self.slot(
             ffi::Py_tp_iternext,
-            trampoline::iternext::<T, F> as *mut c_void,
+            trampoline::iternext::<T, Sent, F> as *mut c_void,
         );
         self.slot(ffi::Py_am_send, trampoline::am_send::<T, F> as *mut c_void)
+    }
+
+    /// Has `next(object)`, and `await object`, which is the same, do what `short` says, if it says something, and else go
+    /// one step on by `f`, as `coroutine` was told.
+    pub(crate) fn shortened<S: Unary<T, Option<Next<T>>>, F: Unary<T, Sent>>(
+        &mut self,
+        _short: S,
+        _f: F,
+    ) -> &mut Self {
+        self.slot(
+            ffi::Py_tp_iternext,
+            trampoline::shortened::<T, S, F> as *mut c_void,
+        )
     }
 
     /// `iter(object)` is what `f` gives.
@@ -245,7 +258,7 @@ impl<T: HotType> Class<T> {
         self.slot(ffi::Py_tp_iter, trampoline::itself as *mut c_void);
         self.slot(
             ffi::Py_tp_iternext,
-            trampoline::iternext::<T, F> as *mut c_void,
+            trampoline::iternext::<T, Sent, F> as *mut c_void,
         )
     }
 

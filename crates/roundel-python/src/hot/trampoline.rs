@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::ffi::{c_int, c_void};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -12,17 +13,16 @@ use pyo3_ffi as ffi;
 use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
 
 use super::args::{self, Args, Signature};
-use super::call::Sent;
+use super::call::{Advanced, Sent};
 use super::coroutine_function;
 use super::error::{Raised, Result};
 use super::native::HotType;
 use super::object::{self, Obj, Object};
-use super::stop_iteration;
 use super::value::{IntoObject, exceptions};
 
 /// The one value of a function's type.
 #[inline]
-pub(super) fn conjure<F: Copy>() -> F {
+pub(crate) fn conjure<F: Copy>() -> F {
     const {
         assert!(
             size_of::<F>() == 0,
@@ -406,17 +406,46 @@ pub(super) unsafe extern "C" fn itself(this: *mut PyObject) -> *mut PyObject {
     unsafe { Obj::<object::Any>::share(this) }.into_ptr()
 }
 
-pub(super) unsafe extern "C" fn iternext<T, F: Unary<T, Sent>>(
+pub(super) unsafe extern "C" fn iternext<T, R: Into<Advanced>, F: Unary<T, R>>(
     this: *mut PyObject,
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls the slot with an object of the type.
-        match conjure::<F>()(unsafe { Obj::lend(&this) }) {
-            Sent::Yielded(value) => value.into_ptr(),
-            Sent::Returned(value) => stop_iteration::finish(value),
-            Sent::Raised(_) => ptr::null_mut(),
-        }
+        let advanced: Advanced = conjure::<F>()(unsafe { Obj::lend(&this) }).into();
+        advanced.0
     })
+}
+
+/// What `next(object)` does for some objects of type `T`: see [`Class::shortened`](super::class::Class::shortened).
+pub(crate) struct Next<T>(ffi::iternextfunc, PhantomData<fn(&T)>);
+
+impl<T> Clone for Next<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Next<T> {}
+
+impl<T> Next<T> {
+    /// Goes one step on by `f`.
+    pub(crate) const fn of<F: Unary<T, Advanced>>(_f: F) -> Self {
+        Self(iternext::<T, Advanced, F>, PhantomData)
+    }
+}
+
+pub(super) unsafe extern "C" fn shortened<T, S, F>(this: *mut PyObject) -> *mut PyObject
+where
+    S: Unary<T, Option<Next<T>>>,
+    F: Unary<T, Sent>,
+{
+    // SAFETY: Python calls the slot with an object of the type.
+    match conjure::<S>()(unsafe { Obj::lend(&this) }) {
+        // SAFETY: as this was called.
+        Some(next) => unsafe { (next.0)(this) },
+        // SAFETY: as this was called.
+        None => unsafe { iternext::<T, Sent, F>(this) },
+    }
 }
 
 pub(super) unsafe extern "C" fn am_send<T, F: Unary<T, Sent>>(

@@ -63,9 +63,9 @@ impl Default for Barrier {
     }
 }
 
-static WAIT: Operation = Operation {
-    name: "Barrier.wait",
-    poll: |waiter, woken| {
+static WAIT: Operation = Operation::new(
+    "Barrier.wait",
+    |waiter, woken| {
         let barrier = waiter.owner::<Barrier>();
         if woken {
             barrier.waiters.leave(waiter);
@@ -75,7 +75,7 @@ static WAIT: Operation = Operation {
             _ => Barrier::look(barrier, waiter),
         }
     },
-    interrupt: |waiter, _woken, exception| {
+    |waiter, _woken, exception| {
         let barrier = waiter.owner::<Barrier>();
         // As a condition's wait does: if it was notified, somebody else must be.
         attempt!(barrier.waiters.wake_next());
@@ -84,22 +84,22 @@ static WAIT: Operation = Operation {
         }
         Poll::raise(exception)
     },
-};
+);
 
-static RESET: Operation = Operation {
-    name: "Barrier.reset",
-    poll: |waiter, _woken| Poll::from(waiter.owner::<Barrier>().reset().map(|()| none())),
-    interrupt: nothing_to_pass_on,
-};
+static RESET: Operation = Operation::new(
+    "Barrier.reset",
+    |waiter, _woken| Poll::from(waiter.owner::<Barrier>().reset().map(|()| none())),
+    nothing_to_pass_on,
+);
 
-static ABORT: Operation = Operation {
-    name: "Barrier.abort",
-    poll: |waiter, _woken| {
+static ABORT: Operation = Operation::new(
+    "Barrier.abort",
+    |waiter, _woken| {
         let barrier = waiter.owner::<Barrier>();
         Poll::from(barrier.change(State::Broken).map(|()| none()))
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
 /// The steps of a wait.
 impl Barrier {

@@ -40,25 +40,25 @@ impl Default for Condition {
     }
 }
 
-static WAIT: Operation = Operation {
-    name: "Condition.wait",
-    poll: |waiter, _woken| match waiter.stage() {
+static WAIT: Operation = Operation::new(
+    "Condition.wait",
+    |waiter, _woken| match waiter.stage() {
         Stage::Starting => Condition::begin(waiter.owner(), waiter),
         Stage::Waiting => Condition::notified(waiter.owner(), waiter),
         Stage::Returning => Condition::resume(waiter.owner(), waiter),
     },
     interrupt,
-};
+);
 
 /// Like [`WAIT`], again and again until the item, a function, returns what is true.
-static WAIT_FOR: Operation = Operation {
-    name: "Condition.wait_for",
-    poll: |waiter, woken| match waiter.stage() {
+static WAIT_FOR: Operation = Operation::new(
+    "Condition.wait_for",
+    |waiter, woken| match waiter.stage() {
         Stage::Starting => Condition::go_on(waiter.owner(), waiter),
         _ => (WAIT.poll)(waiter, woken),
     },
     interrupt,
-};
+);
 
 fn interrupt(waiter: &Obj<Waiter>, _woken: bool, exception: &Object) -> Poll {
     let condition = waiter.owner::<Condition>();

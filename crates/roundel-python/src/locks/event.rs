@@ -15,14 +15,14 @@ pub(crate) struct Event {
     value: Cell<bool>,
 }
 
-static WAIT: Operation = Operation {
-    name: "Event.wait",
-    poll: |waiter, woken| {
+static WAIT: Operation = Operation::new(
+    "Event.wait",
+    |waiter, woken| {
         let event = waiter.owner::<Event>();
         Event::wait(event, waiter, woken).unwrap_or_else(|| Poll::Ready(boolean(true)))
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
 impl Event {
     fn init(_this: &Obj<Self>, args: &Args<'_>) -> Result<()> {

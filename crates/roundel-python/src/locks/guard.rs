@@ -63,24 +63,24 @@ pub(super) struct Docs {
 
 /// The operation of `acquire()`, which gives `True`.
 pub(super) const fn acquiring<T: Guard>(name: &'static str) -> Operation {
-    Operation {
+    Operation::new(
         name,
-        poll: |waiter, woken| {
+        |waiter, woken| {
             T::acquire(waiter.owner(), waiter, woken).unwrap_or_else(|| Poll::Ready(boolean(true)))
         },
-        interrupt: interrupt::<T>,
-    }
+        interrupt::<T>,
+    )
 }
 
 /// The operation of `__aenter__()`, which gives nothing.
 pub(super) const fn entering<T: Guard>(name: &'static str) -> Operation {
-    Operation {
+    Operation::new(
         name,
-        poll: |waiter, woken| {
+        |waiter, woken| {
             T::acquire(waiter.owner(), waiter, woken).unwrap_or_else(|| Poll::Ready(none()))
         },
-        interrupt: interrupt::<T>,
-    }
+        interrupt::<T>,
+    )
 }
 
 fn interrupt<T: Guard>(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {

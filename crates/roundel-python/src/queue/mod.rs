@@ -64,45 +64,15 @@ impl Default for Queue {
     }
 }
 
-static GET: Operation = Operation {
-    name: "Queue.get",
-    poll: |waiter, _woken| {
-        let queue = waiter.owner::<Queue>();
-        match queue.take_at_once() {
-            Some(item) => Poll::Ready(item),
-            None => Queue::get_or_wait(queue, waiter),
-        }
-    },
-    interrupt: |waiter, woken, exception| {
-        let queue = waiter.owner::<Queue>();
-        if woken && !attempt!(Queue::ask_empty(queue)) {
-            attempt!(queue.getters.release_next());
-        }
-        Poll::raise(exception)
-    },
-};
+static GET: Operation = Operation::new("Queue.get", Queue::poll_get, Queue::interrupt_get)
+    .shortened(|waiter: &Obj<Waiter>| waiter.owner::<Queue>().take_at_once());
 
-static PUT: Operation = Operation {
-    name: "Queue.put",
-    poll: |waiter, _woken| {
-        let queue = waiter.owner::<Queue>();
-        if queue.put_at_once(waiter) {
-            return Poll::Ready(none());
-        }
-        Queue::put_or_wait(queue, waiter)
-    },
-    interrupt: |waiter, woken, exception| {
-        let queue = waiter.owner::<Queue>();
-        if woken && !attempt!(Queue::ask_full(queue)) {
-            attempt!(queue.putters.release_next());
-        }
-        Poll::raise(exception)
-    },
-};
+static PUT: Operation = Operation::new("Queue.put", Queue::poll_put, Queue::interrupt_put)
+    .shortened(|waiter: &Obj<Waiter>| waiter.owner::<Queue>().put_at_once(waiter));
 
-static JOIN: Operation = Operation {
-    name: "Queue.join",
-    poll: |waiter, woken| {
+static JOIN: Operation = Operation::new(
+    "Queue.join",
+    |waiter, woken| {
         let queue = waiter.owner::<Queue>();
         if !woken && queue.unfinished_tasks.get() <= 0 {
             return Poll::Ready(none());
@@ -111,8 +81,8 @@ static JOIN: Operation = Operation {
         let waiting = finished.and_then(|finished| Event::wait(finished, waiter, woken));
         waiting.unwrap_or_else(|| Poll::Ready(none()))
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
 /// What a queue does, if it has asyncio's methods.
 impl Queue {
@@ -160,44 +130,55 @@ impl Queue {
         }
     }
 
-    /// The long way of [`GET`]. Said to be cold, or the short way would be, which is the
-    /// last one after many questions.
-    #[cold]
-    #[inline(never)]
-    fn get_or_wait(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
-        if !this.pristine.get() {
-            return Self::get_by_methods(this, waiter);
+    fn poll_get(waiter: &Obj<Waiter>, _woken: bool) -> Poll {
+        let queue = waiter.owner::<Self>();
+        if !queue.pristine.get() {
+            return Self::get_by_methods(queue, waiter);
         }
-        match attempt!(this.try_get()) {
+        match attempt!(queue.try_get()) {
             Some(item) => Poll::Ready(item),
-            None => Self::wait_among(this, &this.getters, waiter),
+            None => Self::wait_among(queue, &queue.getters, waiter),
         }
+    }
+
+    fn interrupt_get(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {
+        let queue = waiter.owner::<Self>();
+        if woken && !attempt!(Self::ask_empty(queue)) {
+            attempt!(queue.getters.release_next());
+        }
+        Poll::raise(exception)
     }
 
     /// Puts the waiter's item into the queue if there is room and nothing else has to be done: the short way of [`PUT`].
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
-    fn put_at_once(&self, waiter: &Obj<Waiter>) -> bool {
+    fn put_at_once(&self, waiter: &Waiter) -> Option<Object> {
         let can_put = self.pristine.get() && !self.is_shut_down.get() && self.getters.is_empty();
-        let has_put = can_put && self.items.add_last(self.limit.get(), || waiter.take_item());
-        if has_put {
+        if can_put && self.items.add_last(self.limit.get(), || waiter.take_item()) {
             self.count_task();
+            return Some(none());
         }
-        has_put
+        None
     }
 
-    /// The long way of [`PUT`], as [`get_or_wait`](Self::get_or_wait) is of the other.
-    #[cold]
-    #[inline(never)]
-    fn put_or_wait(this: &Obj<Self>, waiter: &Obj<Waiter>) -> Poll {
-        if !this.pristine.get() {
-            return Self::put_by_methods(this, waiter);
+    fn poll_put(waiter: &Obj<Waiter>, _woken: bool) -> Poll {
+        let queue = waiter.owner::<Self>();
+        if !queue.pristine.get() {
+            return Self::put_by_methods(queue, waiter);
         }
-        if attempt!(this.items.len()) >= this.limit.get() {
-            return Self::wait_among(this, &this.putters, waiter);
+        if attempt!(queue.items.len()) >= queue.limit.get() {
+            return Self::wait_among(queue, &queue.putters, waiter);
         }
         let item = waiter.take_item().unwrap_or_else(none);
-        Poll::from(this.put(item).map(|()| none()))
+        Poll::from(queue.put(item).map(|()| none()))
+    }
+
+    fn interrupt_put(waiter: &Obj<Waiter>, woken: bool, exception: &Object) -> Poll {
+        let queue = waiter.owner::<Self>();
+        if woken && !attempt!(Self::ask_full(queue)) {
+            attempt!(queue.putters.release_next());
+        }
+        Poll::raise(exception)
     }
 
     /// Puts an item into the queue, which is not full.

@@ -9,11 +9,7 @@ use crate::event_loop::{EventLoop, Watched, os_error};
 use crate::hot::{Bytes, Obj, Object, Result, Room};
 use crate::waiter::{Operation, Poll, Waiter};
 
-static READ: Operation = Operation {
-    name: "RawFile.read",
-    poll,
-    interrupt,
-};
+static READ: Operation = Operation::new("RawFile.read", poll, interrupt);
 
 #[expect(clippy::cast_precision_loss, reason = "no file is so long")]
 pub(super) fn read(this: &Obj<RawFile>, size: &Object) -> Result<Obj<Waiter>> {

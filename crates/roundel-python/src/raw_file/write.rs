@@ -13,11 +13,7 @@ use crate::waiter::{Operation, Poll, Waiter};
 /// What a pipe that is ready takes without making its writer wait.
 const PIPE_TAKES: usize = 4096;
 
-static WRITE: Operation = Operation {
-    name: "RawFile.write",
-    poll,
-    interrupt,
-};
+static WRITE: Operation = Operation::new("RawFile.write", poll, interrupt);
 
 pub(super) fn write(this: &Obj<RawFile>, data: &Object) -> Obj<Waiter> {
     let (owner, data) = (this.as_any().clone(), data.clone());

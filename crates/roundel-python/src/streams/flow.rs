@@ -9,9 +9,9 @@ use crate::hot::{Obj, Object, Result, Sent, await_iterator, none, send, throw_in
 use crate::names::names;
 use crate::waiter::{Operation, Poll, Stage, Waiter, attempt, nothing_to_pass_on};
 
-pub(super) static DRAIN: Operation = Operation {
-    name: "StreamWriter.drain",
-    poll: |waiter, woken| {
+pub(super) static DRAIN: Operation = Operation::new(
+    "StreamWriter.drain",
+    |waiter, woken| {
         let writer = waiter.owner::<StreamWriter>();
         match waiter.stage() {
             Stage::Starting => {
@@ -28,11 +28,11 @@ pub(super) static DRAIN: Operation = Operation {
         }
     },
     interrupt,
-};
+);
 
-pub(super) static WAIT_CLOSED: Operation = Operation {
-    name: "StreamWriter.wait_closed",
-    poll: |waiter, woken| {
+pub(super) static WAIT_CLOSED: Operation = Operation::new(
+    "StreamWriter.wait_closed",
+    |waiter, woken| {
         let writer = waiter.owner::<StreamWriter>();
         if !woken && writer.native_protocol(&names()._get_close_waiter).is_none() {
             let protocol = writer.protocol();
@@ -44,13 +44,13 @@ pub(super) static WAIT_CLOSED: Operation = Operation {
         })
     },
     interrupt,
-};
+);
 
-pub(super) static DRAIN_HELPER: Operation = Operation {
-    name: "StreamReaderProtocol._drain_helper",
-    poll: |waiter, woken| waiter.owner::<StreamReaderProtocol>().drain(waiter, woken),
-    interrupt: nothing_to_pass_on,
-};
+pub(super) static DRAIN_HELPER: Operation = Operation::new(
+    "StreamReaderProtocol._drain_helper",
+    |waiter, woken| waiter.owner::<StreamReaderProtocol>().drain(waiter, woken),
+    nothing_to_pass_on,
+);
 
 /// Raises what the reader would raise.
 fn check_reader(writer: &Obj<StreamWriter>) -> Result<()> {

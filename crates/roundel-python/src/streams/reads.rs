@@ -23,11 +23,11 @@ type Check = fn(&Obj<Waiter>) -> Result<()>;
 /// was called.
 macro_rules! operation {
     ($name:literal, $method:literal, $check:expr, $take:expr) => {
-        Operation {
-            name: concat!("StreamReader.", $name),
-            poll: |waiter, woken| poll(waiter, woken, $method, $check, $take),
+        Operation::new(
+            concat!("StreamReader.", $name),
+            |waiter, woken| poll(waiter, woken, $method, $check, $take),
             interrupt,
-        }
+        )
     };
 }
 
@@ -43,9 +43,9 @@ static READEXACTLY: Operation = operation!(
 );
 
 /// Waits for more, whatever there is.
-static WAIT: Operation = Operation {
-    name: "StreamReader._wait_for_data",
-    poll: |waiter, woken| {
+static WAIT: Operation = Operation::new(
+    "StreamReader._wait_for_data",
+    |waiter, woken| {
         let reader = waiter.owner::<StreamReader>();
         if !woken {
             let method = waiter.item().unwrap_or_else(none);
@@ -60,7 +60,7 @@ static WAIT: Operation = Operation {
         }
     },
     interrupt,
-};
+);
 
 fn interrupt(waiter: &Obj<Waiter>, _woken: bool, exception: &Object) -> Poll {
     waiter.owner::<StreamReader>().forget(waiter);

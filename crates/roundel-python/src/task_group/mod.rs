@@ -50,15 +50,15 @@ pub(crate) struct TaskGroup {
     cancel_on_enter: Cell<bool>,
 }
 
-static ENTER: Operation = Operation {
-    name: "TaskGroup.__aenter__",
-    poll: |waiter, _| {
+static ENTER: Operation = Operation::new(
+    "TaskGroup.__aenter__",
+    |waiter, _| {
         let group = waiter.owner::<TaskGroup>();
         attempt!(TaskGroup::enter(group));
         Poll::Ready(group.as_any().clone())
     },
-    interrupt: nothing_to_pass_on,
-};
+    nothing_to_pass_on,
+);
 
 static TASK_DONE: Action = Action {
     name: "TaskGroup._on_task_done",

@@ -27,11 +27,8 @@ impl Guest {
 }
 
 /// Stands for somebody's future, its item.
-static ADOPTED: Operation = Operation {
-    name: "adopted",
-    poll: |_, _| Poll::Ready(none()),
-    interrupt: nothing_to_pass_on,
-};
+static ADOPTED: Operation =
+    Operation::new("adopted", |_, _| Poll::Ready(none()), nothing_to_pass_on);
 
 impl Waiter {
     /// A parked waiter that stands for a future: waking it sets the future's result.

@@ -19,8 +19,8 @@ use std::cell::{Cell, OnceCell};
 use crate::future::cancelled_error;
 use crate::future_iterator::thrown;
 use crate::hot::{
-    Args, HotType, IntoObject, Link, Linked, Obj, Object, Raised, Recent, Result, Sent, Slot,
-    Spare, Str, exceptions, leave_list, none, warn,
+    Advanced, Args, HotType, IntoObject, Link, Linked, Next, Obj, Object, Raised, Recent, Result,
+    Sent, Slot, Spare, Str, Unary, conjure, exceptions, leave_list, none, warn,
 };
 use crate::task::Task;
 use guests::Guest;
@@ -36,6 +36,39 @@ pub(crate) struct Operation {
     /// into, closed or dropped. It is in no list any more. If it was `woken` before, this passes on what it was
     /// woken with. Ends with the exception, unless there is something to be waited for first.
     pub(crate) interrupt: fn(&Obj<Waiter>, woken: bool, exception: &Object) -> Poll,
+    /// What `next()` does where there is a short way.
+    next: Option<Next<Waiter>>,
+}
+
+impl Operation {
+    /// An operation with this name, which [tries](Self::poll) like this, and [hears](Self::interrupt) of exceptions so.
+    pub(crate) const fn new(
+        name: &'static str,
+        poll: fn(&Obj<Waiter>, woken: bool) -> Poll,
+        interrupt: fn(&Obj<Waiter>, woken: bool, exception: &Object) -> Poll,
+    ) -> Self {
+        Self {
+            name,
+            poll,
+            interrupt,
+            next: None,
+        }
+    }
+
+    /// Has a new waiter ask `short` for the value before it goes the long way, which `short` has done nothing for if it
+    /// gives none.
+    pub(crate) const fn shortened<F: Unary<Waiter, Option<Object>>>(self, _short: F) -> Self {
+        let next = Next::of(
+            |waiter: &Obj<Waiter>| match waiter.ask(waiter, conjure::<F>()) {
+                Some(value) => Advanced::returned(value),
+                None => Waiter::go_the_long_way(waiter),
+            },
+        );
+        Self {
+            next: Some(next),
+            ..self
+        }
+    }
 }
 
 /// What became of a try.
@@ -429,6 +462,26 @@ impl Waiter {
             Poll::Parked => Sent::Yielded(this.as_any().clone()),
             poll => this.settle(this, poll),
         }
+    }
+
+    /// `next()` where the short way has led nowhere. Not cold, but said to be: else the short way would be to the compiler,
+    /// since it ends after many questions.
+    #[cold]
+    #[inline(never)]
+    fn go_the_long_way(this: &Obj<Self>) -> Advanced {
+        Self::advance(this).into()
+    }
+
+    /// What `short` gives, asked by a new waiter only.
+    #[expect(clippy::inline_always, reason = "on the way of every await")]
+    #[inline(always)]
+    fn ask<F: Unary<Self, Option<Object>>>(&self, this: &Obj<Self>, short: F) -> Option<Object> {
+        if self.state.get() != State::New {
+            return None;
+        }
+        let value = short(this)?;
+        self.state.set(State::Done);
+        Some(value)
     }
 
     #[cold]

@@ -32,9 +32,9 @@ type Try = fn(&Obj<Call>) -> Result<Option<Object>>;
 /// The operation that tries until something comes of it, waiting for the socket before each further try.
 macro_rules! operation {
     ($name:literal, $readiness:expr, $first:expr, $next:expr) => {
-        Operation {
-            name: $name,
-            poll: |waiter, woken| {
+        Operation::new(
+            $name,
+            |waiter, woken| {
                 poll(
                     waiter,
                     woken,
@@ -42,11 +42,11 @@ macro_rules! operation {
                     if woken { $next } else { $first },
                 )
             },
-            interrupt: |waiter, _woken, exception| {
+            |waiter, _woken, exception| {
                 unwatch(waiter, $readiness);
                 Poll::raise(exception)
             },
-        }
+        )
     };
 }
 
