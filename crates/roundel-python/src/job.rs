@@ -46,6 +46,12 @@ impl roundel::Job for Job {
     fn is_reorderable(&self) -> bool {
         matches!(self, Self::Step(_))
     }
+
+    /// What a program watches by itself it may make ready by itself, unseen by us; asyncio asks in each turn. A
+    /// transport's other end, if it is ours at all, is mostly that of another one, which says so.
+    fn is_impatient(&self) -> bool {
+        matches!(self, Self::Handle(_) | Self::Wake(_))
+    }
 }
 
 impl Job {

@@ -141,7 +141,7 @@ fn what_cannot_be_watched_is_refused_with_the_systems_error() {
 }
 
 /// Keeps `jobs` jobs ready, and says how many turns pass between two hearings of a descriptor.
-fn turns_between_hearings(jobs: usize) -> Vec<usize> {
+fn turns_between_hearings(jobs: usize, reading: Call) -> Vec<usize> {
     fn again(desk: &Desk) {
         desk.dispatcher.push(Call::new(again));
     }
@@ -149,7 +149,7 @@ fn turns_between_hearings(jobs: usize) -> Vec<usize> {
     let (reader, _writer) = pipe_with(b"x");
     let fd = reader.as_raw_fd();
     (0..jobs).for_each(|_| again(&desk));
-    let added = desk.dispatcher.add_reader(fd, Call::log("!"));
+    let added = desk.dispatcher.add_reader(fd, reading);
     assert!(added.is_ok());
     for _ in 0..200 {
         desk.turn(true);
@@ -162,7 +162,52 @@ fn turns_between_hearings(jobs: usize) -> Vec<usize> {
 
 #[test]
 fn descriptors_do_not_starve_while_something_is_always_ready() {
-    assert_eq!(turns_between_hearings(1), [64, 64, 64, 8]);
+    assert_eq!(turns_between_hearings(1, Call::log("!")), [64, 64, 64, 8]);
+}
+
+#[test]
+fn impatient_jobs_have_each_turn_ask_but_the_one_after_events() {
+    let impatient = || Call::log("!").impatient();
+    assert_eq!(turns_between_hearings(1, impatient())[..4], [1, 2, 2, 2]);
+    assert_eq!(turns_between_hearings(64, impatient())[..4], [1, 2, 2, 2]);
+}
+
+#[test]
+fn jobs_are_patient_again_when_the_last_impatient_one_is_gone() {
+    let desk = Desk::real();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (reader, _writer) = pipe_with(b"");
+    desk.dispatcher
+        .add_reader(ours.as_raw_fd(), Call::log("!"))
+        .unwrap();
+    let turns_until_heard = |theirs: &mut UnixStream| {
+        theirs.write_all(b"x").unwrap();
+        let mut turns = 0;
+        while !desk.said().contains('!') {
+            desk.dispatcher.push(Call::log("."));
+            desk.turn(true);
+            turns += 1;
+        }
+        (&ours).read_exact(&mut [0]).unwrap();
+        desk.dispatcher.push(Call::log("."));
+        desk.turn(true);
+        turns
+    };
+    assert!(turns_until_heard(&mut theirs) > 60);
+    for _ in 0..2 {
+        let job = Call::log("?").impatient();
+        desk.dispatcher.add_reader(reader.as_raw_fd(), job).unwrap();
+        turns_until_heard(&mut theirs);
+        assert_eq!(turns_until_heard(&mut theirs), 1);
+        desk.dispatcher.remove_reader(reader.as_raw_fd());
+        turns_until_heard(&mut theirs);
+        assert!(turns_until_heard(&mut theirs) > 60);
+    }
+    let job = Call::log("?").impatient();
+    desk.dispatcher.add_reader(reader.as_raw_fd(), job).unwrap();
+    desk.dispatcher.mark_internal(reader.as_raw_fd());
+    turns_until_heard(&mut theirs);
+    assert!(turns_until_heard(&mut theirs) > 60);
 }
 
 #[test]
@@ -181,8 +226,11 @@ fn a_turn_asks_for_descriptors_at_once_when_told_to() {
 
 #[test]
 fn long_turns_ask_for_descriptors_more_often() {
-    assert_eq!(turns_between_hearings(64)[..3], [4, 4, 4]);
-    assert_eq!(turns_between_hearings(1_000)[..3], [1, 1, 1]);
+    assert_eq!(turns_between_hearings(64, Call::log("!"))[..3], [4, 4, 4]);
+    assert_eq!(
+        turns_between_hearings(1_000, Call::log("!"))[..3],
+        [1, 1, 1]
+    );
 }
 
 #[test]

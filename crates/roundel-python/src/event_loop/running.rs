@@ -166,6 +166,15 @@ impl EventLoop {
         self.put_off.is_set()
     }
 
+    /// Has the next turn ask for events, however much is ready: something was done that may be one for another descriptor
+    /// of this loop, and asyncio asks in every turn.
+    #[inline]
+    pub(crate) fn poll_soon(&self) {
+        if let Some(dispatcher) = self.dispatcher.get() {
+            dispatcher.poll_soon();
+        }
+    }
+
     /// Whether the last that a transport has sent to in this turn is this descriptor, which it is from now on.
     #[inline]
     pub(crate) fn sends_again(&self, fd: RawFd) -> bool {

@@ -1,6 +1,8 @@
 //! What all transports are made of: a loop, a protocol, a descriptor, and how they come to their end.
 
 use std::cell::Cell;
+use std::io;
+use std::os::fd::BorrowedFd;
 
 use super::clients;
 use super::descriptor::Descriptor;
@@ -11,7 +13,7 @@ use crate::event_loop::EventLoop;
 use crate::handle::{Handle, leaves_loop};
 use crate::hot::{
     Args, HotType, IntoObject, Numbered, Obj, Object, Place, Raised, Result, Signature, Slot,
-    Visit, copy_context, exceptions, is_instance_of, none,
+    Visit, copy_context, exceptions, is_instance_of, none, with_descriptor,
 };
 use crate::loop_ref::LoopRef;
 use crate::names::names;
@@ -46,6 +48,25 @@ impl Endpoint {
         self.receiving.set(Receiving::of(protocol)?);
         self.protocol.set(Some(protocol.clone()));
         Ok(())
+    }
+
+    /// Makes a system call that the other end hears of.
+    #[inline]
+    pub(super) fn tell_peer<R>(
+        &self,
+        tell: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Result<io::Result<R>> {
+        let told = with_descriptor(self.descriptor.checked()?, tell);
+        self.has_told_peer();
+        Ok(told)
+    }
+
+    /// The other end may be our own loop's, and hears of it in the next turn then.
+    #[inline]
+    fn has_told_peer(&self) {
+        if let Some(event_loop) = self.event_loop.get() {
+            event_loop.poll_soon();
+        }
     }
 
     /// The loop, until the connection was lost.
@@ -342,6 +363,7 @@ pub(crate) trait Transport: HotType + Numbered {
         this.closes();
         endpoint.place.leave();
         let closed = endpoint.descriptor.close().map_err(Raised::fetch);
+        endpoint.has_told_peer();
         endpoint.protocol.set(None);
         endpoint.event_loop.set(None);
         endpoint.context.set(None);

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::reactor::Told;
+
 /// An entry of the ready queue: what a face has the dispatcher run.
 ///
 /// The dispatcher clones jobs (a reader's, each time its descriptor is ready) and asks them
@@ -28,6 +30,18 @@ pub trait Job: Clone + 'static {
     /// Says whether a seeded [`Order`](crate::Order) may move the job among its neighbours.
     fn is_reorderable(&self) -> bool {
         true
+    }
+
+    /// Says whether a job that is told about a descriptor can't bear to wait while others run: while
+    /// there is one, the operating system is asked in each turn, but for one that follows events.
+    fn is_impatient(&self) -> bool {
+        false
+    }
+}
+
+impl<J: Job> Told for J {
+    fn is_impatient(&self) -> bool {
+        Job::is_impatient(self)
     }
 }
 

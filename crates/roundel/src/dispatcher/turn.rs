@@ -46,8 +46,8 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// # Cost
     ///
-    /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, and
-    /// only if descriptors are watched; the clock is read only if there are timers, and
+    /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, but for
+    /// [impatient](Job::is_impatient) jobs, and only if descriptors are watched; the clock is read only if there are timers, and
     /// [as often](Host::READS_CLOCK_EACH_TURN) as the host wants.
     #[inline]
     pub fn run_once<H: Host<J>>(
@@ -55,10 +55,14 @@ impl<J: Job> Dispatcher<J> {
         host: &mut H,
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
-        if !self.has_only_jobs::<H>() && self.look_around(host, may_block)?.is_break() {
-            return Ok(Break(()));
+        let mut has_heard = false;
+        if !self.has_only_jobs::<H>() {
+            match self.look_around(host, may_block)? {
+                Continue(heard) => has_heard = heard,
+                Break(()) => return Ok(Break(())),
+            }
         }
-        Ok(self.run_ready(host))
+        Ok(self.run_ready(host, has_heard))
     }
 
     /// Whether jobs are ready and there is nothing else to see to, as mostly in a busy program.
@@ -72,23 +76,26 @@ impl<J: Job> Dispatcher<J> {
             && !self.files.is_stirring()
     }
 
-    /// Waits for as long as may be, and makes ready what has happened and what is due.
+    /// Waits for as long as may be, and makes ready what has happened and what is due. Says whether a descriptor was
+    /// heard of.
     #[inline(never)]
     fn look_around<H: Host<J>>(
         &self,
         host: &mut H,
         may_block: bool,
-    ) -> io::Result<ControlFlow<()>> {
+    ) -> io::Result<ControlFlow<(), bool>> {
         self.files.begin_turn();
         let Continue(patience) = self.patience(host, may_block) else {
             return Ok(Break(()));
         };
-        let flow = self.wait(host, patience)?;
-        if flow.is_break() {
-            return Ok(flow);
+        if self.wait(host, patience)?.is_break() {
+            return Ok(Break(()));
         }
+        let has_heard = self.reactor.has_events();
         self.collect_events();
-        Ok(self.collect_timers(host, may_block))
+        Ok(self
+            .collect_timers(host, may_block)
+            .map_continue(|()| has_heard))
     }
 
     /// Decides how long the turn may wait.
@@ -245,12 +252,16 @@ impl<J: Job> Dispatcher<J> {
         Continue(())
     }
 
-    /// Runs what is ready at this moment.
+    /// Runs what is ready at this moment; `has_heard` says whether descriptors have made some of it so.
     #[inline]
-    fn run_ready<H: Host<J>>(&self, host: &mut H) -> ControlFlow<()> {
+    fn run_ready<H: Host<J>>(&self, host: &mut H, has_heard: bool) -> ControlFlow<()> {
         let batch = self.ready.len();
-        self.unpolled
-            .set(self.unpolled.get() + batch.max(LEAST_PER_TURN));
+        let least = if self.reactor.is_impatient() && !has_heard {
+            JOBS_PER_POLL
+        } else {
+            LEAST_PER_TURN
+        };
+        self.unpolled.set(self.unpolled.get() + batch.max(least));
         self.ready.arrange();
         self.trace(|tracer| tracer.turn_began(batch));
         let mut flow = Continue(());

@@ -25,23 +25,27 @@ pub(crate) enum Direction {
     Write,
 }
 
+/// A job that is told about a descriptor.
+pub(crate) trait Told: Clone {
+    /// Says whether it can't bear to wait while others run.
+    fn is_impatient(&self) -> bool;
+}
+
 /// The descriptors that are watched, and the poller that watches them.
 pub(crate) struct Reactor<J> {
     poller: RefCell<Option<Rc<Poller>>>,
     slots: RefCell<Vec<Slot<J>>>,
     events: RefCell<Events>,
-    watched: Cell<usize>,
-    internal: Cell<usize>,
+    counts: Cell<Counts>,
 }
 
-impl<J: Clone> Reactor<J> {
+impl<J: Told> Reactor<J> {
     pub(crate) fn new(notifier: Arc<Notifier>) -> io::Result<Self> {
         Ok(Self {
             poller: RefCell::new(Some(Rc::new(Poller::new(notifier)?))),
             slots: RefCell::default(),
             events: RefCell::default(),
-            watched: Cell::new(0),
-            internal: Cell::new(0),
+            counts: Cell::default(),
         })
     }
 
@@ -110,12 +114,19 @@ impl<J: Clone> Reactor<J> {
 
     /// Returns how many descriptors are watched at all.
     pub(crate) fn watched(&self) -> usize {
-        self.watched.get()
+        self.counts.get().watched
     }
 
     /// Returns how many descriptors are watched for the program's sake.
     pub(crate) fn awaited(&self) -> usize {
-        self.watched.get() - self.internal.get()
+        let counts = self.counts.get();
+        counts.watched - counts.internal
+    }
+
+    /// Returns whether a job that is told about a descriptor [can't bear to
+    /// wait](Told::is_impatient).
+    pub(crate) fn is_impatient(&self) -> bool {
+        self.counts.get().impatient > 0
     }
 
     /// Begins a wait of at most `timeout`, which is over when [`Wait::run`] returns.
@@ -177,8 +188,7 @@ impl<J: Clone> Reactor<J> {
     pub(crate) fn close(&self) -> Vec<J> {
         drop(self.poller.take());
         let slots = self.slots.take();
-        self.watched.set(0);
-        self.internal.set(0);
+        self.counts.set(Counts::default());
         slots
             .into_iter()
             .flat_map(|slot| slot.reader.into_iter().chain(slot.writer))
@@ -239,13 +249,12 @@ impl<J: Clone> Reactor<J> {
         let slot = &mut slots[index];
         let before = slot.counts();
         let result = change(slot);
-        if before.0 == 1 && slot.interest().is_none() {
+        if before.watched == 1 && slot.interest().is_none() {
             // The number may soon be somebody else's.
             slot.internal = false;
         }
         let after = slot.counts();
-        self.watched.set(self.watched.get() + after.0 - before.0);
-        self.internal.set(self.internal.get() + after.1 - before.1);
+        self.counts.set(self.counts.get().exchange(before, after));
         Some(result)
     }
 }
@@ -280,6 +289,28 @@ enum Arming {
     Spent,
 }
 
+/// How many descriptors are watched.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// At all.
+    watched: usize,
+    /// For the face's own sake.
+    internal: usize,
+    /// For the program's sake, by a job that can't bear to wait.
+    impatient: usize,
+}
+
+impl Counts {
+    /// Returns the counts with what one slot adds to them in the place of what it added before.
+    fn exchange(self, before: Self, after: Self) -> Self {
+        Self {
+            watched: self.watched + after.watched - before.watched,
+            internal: self.internal + after.internal - before.internal,
+            impatient: self.impatient + after.impatient - before.impatient,
+        }
+    }
+}
+
 /// Who is to be told about one descriptor.
 struct Slot<J> {
     reader: Option<J>,
@@ -310,10 +341,19 @@ impl<J> Slot<J> {
         }
     }
 
-    /// Returns what this slot adds to the counts of watched and of internal descriptors.
-    fn counts(&self) -> (usize, usize) {
+    /// Returns what this slot adds to the counts.
+    fn counts(&self) -> Counts
+    where
+        J: Told,
+    {
         let watched = usize::from(!self.interest().is_none());
-        (watched, if self.internal { watched } else { 0 })
+        let jobs = [&self.reader, &self.writer];
+        let is_impatient = jobs.into_iter().flatten().any(Told::is_impatient);
+        Counts {
+            watched,
+            internal: if self.internal { watched } else { 0 },
+            impatient: usize::from(is_impatient && !self.internal),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct Call {
     body: Body,
     cancelled: Rc<Cell<bool>>,
     fixed: bool,
+    impatient: bool,
 }
 
 impl Call {
@@ -31,6 +32,7 @@ impl Call {
             body: Rc::new(body),
             cancelled: Rc::default(),
             fixed: false,
+            impatient: false,
         }
     }
 
@@ -42,6 +44,11 @@ impl Call {
 
     pub(crate) fn fixed(mut self) -> Self {
         self.fixed = true;
+        self
+    }
+
+    pub(crate) fn impatient(mut self) -> Self {
+        self.impatient = true;
         self
     }
 
@@ -63,6 +70,10 @@ impl Job for Call {
 
     fn is_reorderable(&self) -> bool {
         !self.fixed
+    }
+
+    fn is_impatient(&self) -> bool {
+        self.impatient
     }
 }
 

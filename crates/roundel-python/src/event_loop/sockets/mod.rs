@@ -99,7 +99,10 @@ fn poll(waiter: &Obj<Waiter>, woken: bool, readiness: Readiness, attempt: Try) -
     if !woken {
         attempt!(call.check());
     }
-    match attempt(call) {
+    let tried = attempt(call);
+    // The other end may be ours, too.
+    call.event_loop().poll_soon();
+    match tried {
         Ok(None) => {
             attempt!(if woken {
                 watch_again(waiter, readiness)

@@ -9,7 +9,7 @@ use crate::channel::Reaction;
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Buffer, Bytes, Obj, Object, Raised, Result, Signature, Str, exceptions, is_instance_of,
-    none, with_descriptor,
+    none,
 };
 use crate::names::names;
 use crate::transport::descriptor::exception;
@@ -94,11 +94,11 @@ impl DatagramTransport {
     /// Sends one datagram.
     fn send(this: &Obj<Self>, data: &Object, address: &Object) -> Result<Sent> {
         let bytes = Bytes::read(data).unwrap_or_default();
-        let fd = this.endpoint.descriptor.checked()?;
         let sent = if this.connected.get() {
-            with_descriptor(fd, |fd| socket::send(fd, bytes))
+            this.endpoint.tell_peer(|fd| socket::send(fd, bytes))?
         } else if let Some(target) = this.target(address)? {
-            with_descriptor(fd, |fd| socket::send_to(fd, bytes, &target))
+            this.endpoint
+                .tell_peer(|fd| socket::send_to(fd, bytes, &target))?
         } else {
             return Self::send_by_python(this, data, address);
         };

@@ -11,7 +11,7 @@ use crate::channel::Reaction;
 use crate::handle::leaves_loop;
 use crate::hot::{
     Args, Buffer, Bytes, Class, Derived, HotType, Numbered, Obj, Object, Place, Raised, Result,
-    Signature, Slot, Str, TypeCell, Visit, exceptions, none, with_descriptor,
+    Signature, Slot, Str, TypeCell, Visit, exceptions, none,
 };
 use crate::transport::FlowControl;
 use crate::transport::backlog::Backlog;
@@ -151,7 +151,7 @@ impl WritePipeTransport {
         if !this.backlog.is_empty() {
             return Ok(Some(0));
         }
-        match with_descriptor(this.endpoint.descriptor.checked()?, write) {
+        match this.endpoint.tell_peer(write)? {
             Ok(sent) => Ok(Some(sent)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(0)),
             Err(error) => {
@@ -186,10 +186,9 @@ impl WritePipeTransport {
         if this.endpoint.lost.get() > 0 || this.backlog.is_empty() {
             return Ok(());
         }
-        let fd = this.endpoint.descriptor.checked()?;
         let write =
             |fd: BorrowedFd<'_>| this.backlog.send(|pieces| socket::write_pieces(fd, pieces));
-        let written = with_descriptor(fd, write);
+        let written = this.endpoint.tell_peer(write)?;
         let event_loop = this.endpoint.event_loop()?;
         match written {
             Ok(()) if !this.backlog.is_empty() => return Ok(()),

@@ -8,7 +8,7 @@ use roundel::socket;
 use super::StreamTransport;
 use crate::channel::{Channel, Reaction};
 use crate::event_loop::{EventLoop, os_error};
-use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none, with_descriptor};
+use crate::hot::{Buffer, Bytes, Obj, Object, Raised, Result, exceptions, none};
 use crate::names::names;
 use crate::transport::backlog::HANDFUL;
 use crate::transport::descriptor::exception;
@@ -242,7 +242,7 @@ impl StreamTransport {
                 return Ok(Some(0));
             }
         }
-        match with_descriptor(this.endpoint.descriptor.checked()?, send) {
+        match this.endpoint.tell_peer(send)? {
             Ok(sent) => {
                 this.learn();
                 Ok(Some(sent))
@@ -326,9 +326,8 @@ impl StreamTransport {
         if this.endpoint.lost.get() > 0 || this.backlog.is_empty() {
             return Ok(());
         }
-        let fd = this.endpoint.descriptor.checked()?;
         let send = |fd: BorrowedFd<'_>| this.backlog.send(|pieces| socket::send_pieces(fd, pieces));
-        match with_descriptor(fd, send) {
+        match this.endpoint.tell_peer(send)? {
             Ok(()) => Self::sent(this),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             Err(error) => {
@@ -372,8 +371,8 @@ impl StreamTransport {
     }
 
     fn end_sending(this: &Obj<Self>) -> Result<()> {
-        let fd = this.endpoint.descriptor.checked()?;
-        with_descriptor(fd, |fd| socket::end_sending(fd)).map_err(|error| os_error(&error))
+        let ended = this.endpoint.tell_peer(|fd| socket::end_sending(fd))?;
+        ended.map_err(|error| os_error(&error))
     }
 }
 
