@@ -65,6 +65,8 @@ pub struct Dispatcher<J: Job> {
     external: Cell<usize>,
     /// How much has been run since the operating system was last asked for events.
     unpolled: Cell<usize>,
+    /// Descriptors were heard of when the operating system was asked last.
+    has_heard: Cell<bool>,
     tracer: RefCell<Option<Rc<dyn Tracer>>>,
     /// There is a tracer.
     is_traced: Cell<bool>,
@@ -81,13 +83,14 @@ impl<J: Job> Dispatcher<J> {
         Ok(Self {
             ready: Ready::new(order),
             timers: Timers::new(),
-            reactor: Reactor::new(Arc::clone(&notifier))?,
+            reactor: Reactor::new(Arc::clone(&notifier), turn::JOBS_PER_POLL)?,
             files: Files::new(Arc::clone(&notifier)),
             inbox: Arc::new(Inbox::new(notifier)),
             letters: Cell::default(),
             clock,
             external: Cell::new(0),
             unpolled: Cell::new(0),
+            has_heard: Cell::new(false),
             tracer: RefCell::default(),
             is_traced: Cell::new(false),
         })

@@ -55,47 +55,41 @@ impl<J: Job> Dispatcher<J> {
         host: &mut H,
         may_block: bool,
     ) -> io::Result<ControlFlow<()>> {
-        let mut has_heard = false;
-        if !self.has_only_jobs::<H>() {
-            match self.look_around(host, may_block)? {
-                Continue(heard) => has_heard = heard,
-                Break(()) => return Ok(Break(())),
-            }
+        if !self.has_only_jobs::<H>() && self.look_around(host, may_block)?.is_break() {
+            return Ok(Break(()));
         }
-        Ok(self.run_ready(host, has_heard))
+        Ok(self.run_ready(host))
     }
 
     /// Whether jobs are ready and there is nothing else to see to, as mostly in a busy program.
     #[inline]
     fn has_only_jobs<H: Host<J>>(&self) -> bool {
         let may_overlook_timers = !H::READS_CLOCK_EACH_TURN && !self.clock.is_virtual();
-        self.unpolled.get() < JOBS_PER_POLL
+        self.unpolled.get() < self.reactor.patience()
             && (self.timers.is_empty() || may_overlook_timers)
             && !self.ready.is_empty()
             && !self.inbox.has_mail()
             && !self.files.is_stirring()
     }
 
-    /// Waits for as long as may be, and makes ready what has happened and what is due. Says whether a descriptor was
-    /// heard of.
+    /// Waits for as long as may be, and makes ready what has happened and what is due.
     #[inline(never)]
     fn look_around<H: Host<J>>(
         &self,
         host: &mut H,
         may_block: bool,
-    ) -> io::Result<ControlFlow<(), bool>> {
+    ) -> io::Result<ControlFlow<()>> {
         self.files.begin_turn();
         let Continue(patience) = self.patience(host, may_block) else {
             return Ok(Break(()));
         };
-        if self.wait(host, patience)?.is_break() {
-            return Ok(Break(()));
+        let flow = self.wait(host, patience)?;
+        if flow.is_break() {
+            return Ok(flow);
         }
-        let has_heard = self.reactor.has_events();
+        self.has_heard.set(self.reactor.has_events());
         self.collect_events();
-        Ok(self
-            .collect_timers(host, may_block)
-            .map_continue(|()| has_heard))
+        Ok(self.collect_timers(host, may_block))
     }
 
     /// Decides how long the turn may wait.
@@ -120,7 +114,13 @@ impl<J: Job> Dispatcher<J> {
     }
 
     fn impatience(&self) -> Patience {
-        let due = self.unpolled.get() >= JOBS_PER_POLL || !self.is_busy();
+        // Impatient jobs can bear one turn after events: that in which a program answers.
+        let patience = if self.has_heard.replace(false) {
+            JOBS_PER_POLL
+        } else {
+            self.reactor.patience()
+        };
+        let due = self.unpolled.get() >= patience || !self.is_busy();
         if due && self.reactor.watched() > 0 {
             return Patience::Glance;
         }
@@ -252,16 +252,12 @@ impl<J: Job> Dispatcher<J> {
         Continue(())
     }
 
-    /// Runs what is ready at this moment; `has_heard` says whether descriptors have made some of it so.
+    /// Runs what is ready at this moment.
     #[inline]
-    fn run_ready<H: Host<J>>(&self, host: &mut H, has_heard: bool) -> ControlFlow<()> {
+    fn run_ready<H: Host<J>>(&self, host: &mut H) -> ControlFlow<()> {
         let batch = self.ready.len();
-        let least = if self.reactor.is_impatient() && !has_heard {
-            JOBS_PER_POLL
-        } else {
-            LEAST_PER_TURN
-        };
-        self.unpolled.set(self.unpolled.get() + batch.max(least));
+        self.unpolled
+            .set(self.unpolled.get() + batch.max(LEAST_PER_TURN));
         self.ready.arrange();
         self.trace(|tracer| tracer.turn_began(batch));
         let mut flow = Continue(());

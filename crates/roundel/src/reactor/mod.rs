@@ -37,15 +37,20 @@ pub(crate) struct Reactor<J> {
     slots: RefCell<Vec<Slot<J>>>,
     events: RefCell<Events>,
     counts: Cell<Counts>,
+    /// How much may be run before the operating system is asked, if nobody is impatient.
+    full_patience: usize,
+    patience: Cell<usize>,
 }
 
 impl<J: Told> Reactor<J> {
-    pub(crate) fn new(notifier: Arc<Notifier>) -> io::Result<Self> {
+    pub(crate) fn new(notifier: Arc<Notifier>, patience: usize) -> io::Result<Self> {
         Ok(Self {
             poller: RefCell::new(Some(Rc::new(Poller::new(notifier)?))),
             slots: RefCell::default(),
             events: RefCell::default(),
             counts: Cell::default(),
+            full_patience: patience,
+            patience: Cell::new(patience),
         })
     }
 
@@ -123,10 +128,20 @@ impl<J: Told> Reactor<J> {
         counts.watched - counts.internal
     }
 
-    /// Returns whether a job that is told about a descriptor [can't bear to
-    /// wait](Told::is_impatient).
-    pub(crate) fn is_impatient(&self) -> bool {
-        self.counts.get().impatient > 0
+    /// Returns how much may be run before the operating system is asked: next to nothing while a
+    /// job that is told about a descriptor [can't bear to wait](Told::is_impatient).
+    #[inline]
+    pub(crate) fn patience(&self) -> usize {
+        self.patience.get()
+    }
+
+    fn count(&self, counts: Counts) {
+        self.counts.set(counts);
+        self.patience.set(if counts.impatient > 0 {
+            1
+        } else {
+            self.full_patience
+        });
     }
 
     /// Begins a wait of at most `timeout`, which is over when [`Wait::run`] returns.
@@ -188,7 +203,7 @@ impl<J: Told> Reactor<J> {
     pub(crate) fn close(&self) -> Vec<J> {
         drop(self.poller.take());
         let slots = self.slots.take();
-        self.counts.set(Counts::default());
+        self.count(Counts::default());
         slots
             .into_iter()
             .flat_map(|slot| slot.reader.into_iter().chain(slot.writer))
@@ -254,7 +269,7 @@ impl<J: Told> Reactor<J> {
             slot.internal = false;
         }
         let after = slot.counts();
-        self.counts.set(self.counts.get().exchange(before, after));
+        self.count(self.counts.get().exchange(before, after));
         Some(result)
     }
 }
