@@ -1,8 +1,11 @@
 """`import roundel as asyncio`: the whole public namespace, and what importing costs and changes."""
 
 import asyncio
+import inspect
+import socket
 import subprocess
 import sys
+from asyncio import selector_events, unix_events
 
 import pytest
 
@@ -56,3 +59,69 @@ print(*(set(sys.modules) - loaded))
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     assert {"roundel", "roundel._roundel", "roundel._names"} <= set(loaded)
     assert not {"roundel._run", "roundel._install", "argparse"} & set(loaded)
+
+
+CLASSES = {
+    **{
+        name: (getattr(asyncio, name), getattr(roundel, name))
+        for name in NATIVE
+        if isinstance(getattr(asyncio, name, None), type)
+    },
+    "stream transport": (selector_events._SelectorSocketTransport, _roundel.StreamTransport),
+    "datagram transport": (
+        selector_events._SelectorDatagramTransport,
+        _roundel.DatagramTransport,
+    ),
+    "read pipe transport": (unix_events._UnixReadPipeTransport, _roundel.ReadPipeTransport),
+    "write pipe transport": (unix_events._UnixWritePipeTransport, _roundel.WritePipeTransport),
+    "loop": (asyncio.SelectorEventLoop, roundel.EventLoop),
+}
+
+
+def parameters(function):
+    """Returns name and kind of each parameter but `self`, and whether it is optional."""
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [
+        (each.name, each.kind.name, each.default is not each.empty or each.kind in optional)
+        for each in inspect.signature(function).parameters.values()
+        if each.name != "self"
+    ]
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_methods_can_be_called_as_asyncios_are(name):
+    theirs, ours = CLASSES[name]
+    compared = 0
+    for method in dir(theirs):
+        if method.startswith("_") or not callable(getattr(theirs, method)):
+            continue
+        try:
+            expected = parameters(getattr(theirs, method))
+        except ValueError:  # a builtin that has no signature
+            continue
+        compared += 1
+        found = parameters(getattr(ours, method))
+        assert [each for each in found if each in expected] == expected, method
+        # What asyncio takes on later versions only is taken on each.
+        assert all(each in expected or each[-1] for each in found), method
+    assert compared, name
+
+
+def test_stream_writers_take_data_by_name(run):
+    async def main():
+        ours, theirs = socket.socketpair()
+        reader, writer = await roundel.open_connection(sock=ours)
+        writer.write(data=b"a")
+        writer.writelines(data=[b"b", b"c"])
+        await writer.drain()
+        assert theirs.recv(10) == b"abc"
+        with pytest.raises(TypeError, match=r"StreamWriter\.write\(\) .*'thing'"):
+            writer.write(thing=b"d")
+        with pytest.raises(TypeError, match=r"StreamWriter\.write\(\) missing 1 required"):
+            writer.write()
+        reader.feed_data(data=b"e")
+        assert await reader.read(1) == b"e"
+        writer.close()
+        theirs.close()
+
+    run(main())

@@ -426,9 +426,10 @@ impl HotType for StreamReader {
 
 fn declare_feeding(class: &mut Class<StreamReader>) {
     class
-        .method1(
+        .method_of_one(
             c"feed_data",
-            c"feed_data($self, data, /)\n--\n\nAdd data for somebody to read; pause the transport if there is too much.",
+            c"feed_data($self, /, data)\n--\n\nAdd data for somebody to read; pause the transport if there is too much.",
+            || const { &Signature::method("StreamReader.feed_data", [c"data"]) },
             StreamReader::feed_data,
         )
         .method0(
@@ -446,14 +447,16 @@ fn declare_feeding(class: &mut Class<StreamReader>) {
             c"exception($self, /)\n--\n\nReturn the exception that reading raises, or None.",
             |this: &Obj<StreamReader>| this.exception(),
         )
-        .method1(
+        .method_of_one(
             c"set_exception",
-            c"set_exception($self, exc, /)\n--\n\nHave reading raise an exception from now on.",
+            c"set_exception($self, /, exc)\n--\n\nHave reading raise an exception from now on.",
+            || const { &Signature::method("StreamReader.set_exception", [c"exc"]) },
             StreamReader::set_exception,
         )
-        .method1(
+        .method_of_one(
             c"set_transport",
-            c"set_transport($self, transport, /)\n--\n\nSay which transport to pause when there is too much to read.",
+            c"set_transport($self, /, transport)\n--\n\nSay which transport to pause when there is too much to read.",
+            || const { &Signature::method("StreamReader.set_transport", [c"transport"]) },
             StreamReader::set_transport,
         )
         .method1(

@@ -219,14 +219,16 @@ impl HotType for StreamWriter {
 
 fn declare_writing(class: &mut Class<StreamWriter>) {
     class
-        .method1(
+        .method_of_one(
             c"write",
-            c"write($self, data, /)\n--\n\nSend data, at once as far as possible; the rest is buffered.\n\nTo a peer that has sent more than was read it is sent at the end of the loop's turn at the latest.",
+            c"write($self, /, data)\n--\n\nSend data, at once as far as possible; the rest is buffered.\n\nTo a peer that has sent more than was read it is sent at the end of the loop's turn at the latest.",
+            || const { &Signature::method("StreamWriter.write", [c"data"]) },
             StreamWriter::write,
         )
-        .method1(
+        .method_of_one(
             c"writelines",
-            c"writelines($self, data, /)\n--\n\nSend several pieces of data.",
+            c"writelines($self, /, data)\n--\n\nSend several pieces of data.",
+            || const { &Signature::method("StreamWriter.writelines", [c"data"]) },
             |this: &Obj<StreamWriter>, data: &Object| {
                 this.transport()
                     .call_method(&names().writelines, [data])

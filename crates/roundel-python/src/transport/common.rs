@@ -4,11 +4,9 @@ use super::endpoint::Transport;
 use crate::hot::{Args, Class, Obj, Object, Result, Signature, none};
 
 /// `set_protocol(protocol)`.
-fn set_protocol<T: Transport>(this: &Obj<T>, args: &Args<'_>) -> Result<()> {
-    static SIGNATURE: Signature<1> = Signature::method("Transport.set_protocol", [c"protocol"]);
-    let [protocol] = SIGNATURE.bind(args)?;
+fn set_protocol<T: Transport>(this: &Obj<T>, protocol: &Object) -> Result<()> {
     T::send_put_off(this)?;
-    protocol.map_or(Ok(()), |protocol| this.endpoint().set_protocol(protocol))
+    this.endpoint().set_protocol(protocol)
 }
 
 /// `set_write_buffer_limits(high=None, low=None)`.
@@ -112,9 +110,10 @@ pub(super) fn declare_life<T: Transport>(class: &mut Class<T>) {
             c"is_closing($self, /)\n--\n\nReturn True if the transport is closing or closed.",
             |this: &Obj<T>| this.endpoint().closing.get(),
         )
-        .method(
+        .method_of_one(
             c"set_protocol",
             c"set_protocol($self, /, protocol)\n--\n\nSet who is told from now on.",
+            || const { &Signature::method("Transport.set_protocol", [c"protocol"]) },
             set_protocol,
         )
         .method0(

@@ -129,14 +129,16 @@ impl StreamReaderProtocol {
 
 fn declare_protocol(class: &mut Class<StreamReaderProtocol>) {
     class
-        .method1(
+        .method_of_one(
             c"connection_made",
-            c"connection_made($self, transport, /)\n--\n\nHear of the transport; call the server's function with the new stream.",
+            c"connection_made($self, /, transport)\n--\n\nHear of the transport; call the server's function with the new stream.",
+            || const { &Signature::method("StreamReaderProtocol.connection_made", [c"transport"]) },
             StreamReaderProtocol::connection_made,
         )
-        .method1(
+        .method_of_one(
             c"data_received",
-            c"data_received($self, data, /)\n--\n\nHand data to the reader.",
+            c"data_received($self, /, data)\n--\n\nHand data to the reader.",
+            || const { &Signature::method("StreamReaderProtocol.data_received", [c"data"]) },
             StreamReaderProtocol::receive,
         )
         .method0(
@@ -144,9 +146,10 @@ fn declare_protocol(class: &mut Class<StreamReaderProtocol>) {
             c"eof_received($self, /)\n--\n\nTell the reader that nothing more will come; return True if the transport may stay open.",
             StreamReaderProtocol::eof_received,
         )
-        .method1(
+        .method_of_one(
             c"connection_lost",
-            c"connection_lost($self, exc, /)\n--\n\nTell the reader, and all who wait, that the connection has ended.",
+            c"connection_lost($self, /, exc)\n--\n\nTell the reader, and all who wait, that the connection has ended.",
+            || const { &Signature::method("StreamReaderProtocol.connection_lost", [c"exc"]) },
             StreamReaderProtocol::connection_lost,
         );
 }

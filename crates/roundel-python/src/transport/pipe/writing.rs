@@ -106,12 +106,6 @@ impl WritePipeTransport {
     }
 
     /// `write(data)`.
-    fn write_args(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<1> = Signature::method("WritePipeTransport.write", [c"data"]);
-        let [data] = SIGNATURE.bind(args)?;
-        data.map_or(Ok(()), |data| Self::write(this, data))
-    }
-
     fn write(this: &Obj<Self>, data: &Object) -> Result<()> {
         let bytes = Bytes::read(data);
         if bytes.is_none() && !data.is_bytearray_or_memoryview() {
@@ -242,10 +236,11 @@ impl HotType for WritePipeTransport {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"The transport of the end of a pipe that is written to.")
-            .method(
+            .method_of_one(
                 c"write",
                 c"write($self, /, data)\n--\n\nWrite bytes, without waiting until they are written.\n\nRaises:\n    AssertionError: the data are not bytes, a bytearray or a memoryview.",
-                Self::write_args,
+                || const { &Signature::method("WritePipeTransport.write", [c"data"]) },
+                Self::write,
             )
             .method0(
                 c"write_eof",

@@ -2,8 +2,8 @@
 
 use super::StreamTransport;
 use crate::hot::{
-    Args, Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Registry, Result,
-    Signature, Slot, TypeCell, Visit,
+    Class, Derived, HotType, Numbered, Obj, Object, Place, PythonClass, Registry, Signature, Slot,
+    TypeCell, Visit,
 };
 use crate::transport::common;
 use crate::transport::endpoint::Transport;
@@ -15,24 +15,6 @@ impl PythonClass for FlowControl {
     type Prefix = [Slot; 5];
     const MODULE: &'static std::ffi::CStr = c"asyncio.transports";
     const NAME: &'static std::ffi::CStr = c"_FlowControlMixin";
-}
-
-impl StreamTransport {
-    /// `write(data)`.
-    #[inline]
-    fn write_args(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<1> = Signature::method("StreamTransport.write", [c"data"]);
-        let [data] = SIGNATURE.bind(args)?;
-        data.map_or(Ok(()), |data| Self::write(this, data, false))
-    }
-
-    /// `writelines(list_of_data)`.
-    fn write_lines_args(this: &Obj<Self>, args: &Args<'_>) -> Result<()> {
-        static SIGNATURE: Signature<1> =
-            Signature::method("StreamTransport.writelines", [c"list_of_data"]);
-        let [lines] = SIGNATURE.bind(args)?;
-        lines.map_or(Ok(()), |lines| Self::write_lines(this, lines))
-    }
 }
 
 impl Numbered for StreamTransport {
@@ -87,15 +69,17 @@ impl HotType for StreamTransport {
 
 fn declare_writing(class: &mut Class<StreamTransport>) {
     class
-        .method(
+        .method_of_one(
             c"write",
             c"write($self, /, data)\n--\n\nSend bytes, without waiting until they are sent.\n\nRaises:\n    RuntimeError: write_eof() was called, or a file is being sent.\n    TypeError: the data are not bytes, a bytearray or a memoryview.",
-            StreamTransport::write_args,
+            || const { &Signature::method("StreamTransport.write", [c"data"]) },
+            |this: &Obj<StreamTransport>, data: &Object| StreamTransport::write(this, data, false),
         )
-        .method(
+        .method_of_one(
             c"writelines",
             c"writelines($self, /, list_of_data)\n--\n\nSend several pieces of bytes.\n\nRaises:\n    RuntimeError: write_eof() was called, or a file is being sent.",
-            StreamTransport::write_lines_args,
+            || const { &Signature::method("StreamTransport.writelines", [c"list_of_data"]) },
+            StreamTransport::write_lines,
         )
         .method0(
             c"write_eof",
