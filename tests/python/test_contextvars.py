@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import contextvars
 import gc
 import sys
@@ -243,14 +244,19 @@ def test_a_done_callback_runs_in_the_context_it_was_added_in(run):
     run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio's own code, which did not before")
-def test_an_exception_handler_runs_in_the_callbacks_context(loop):
-    seen = []
-    loop.set_exception_handler(lambda loop, context: seen.append(variable.get()))
-    loop.call_soon(lambda: 1 / 0, context=in_context("callback's"))
-    loop.call_soon(loop.stop)
-    loop.run_forever()
-    assert seen == ["callback's"]
+def test_an_exception_handler_runs_in_the_callbacks_context_where_asyncios_does(loop):
+    def handled_in(loop):
+        seen = []
+        loop.set_exception_handler(lambda loop, context: seen.append(variable.get("none")))
+        loop.call_soon(lambda: 1 / 0, context=in_context("callback's"))
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        return seen
+
+    with contextlib.closing(asyncio.SelectorEventLoop()) as theirs:
+        assert handled_in(loop) == handled_in(theirs)
+    if sys.version_info >= (3, 12):  # it is asyncio's own code that does so, from there on
+        assert handled_in(loop) == ["callback's"]
 
 
 def test_to_thread_carries_the_context_along(run):

@@ -195,12 +195,6 @@ impl<const N: usize> Signature<N> {
     #[inline(always)]
     pub(crate) fn bind<'a>(&self, args: &Args<'a>) -> Result<[Option<&'a Object>; N]> {
         let given = args.positional;
-        if args.names.is_empty()
-            && self.positional == N
-            && let Ok(all) = <&[Object; N]>::try_from(given)
-        {
-            return Ok(all.each_ref().map(Some));
-        }
         if given.len() > self.positional && !self.variadic {
             return Err(self.too_many(given.len()));
         }

@@ -20,29 +20,6 @@ pub(crate) enum Sent {
     Raised(Raised),
 }
 
-/// What `tp_iternext` returns.
-pub(crate) struct Advanced(pub(super) *mut PyObject);
-
-impl Advanced {
-    /// It is done, with this value.
-    #[expect(clippy::inline_always, reason = "on the way of every await")]
-    #[inline(always)]
-    pub(crate) fn returned(value: Object) -> Self {
-        Self(stop_iteration::finish(value))
-    }
-}
-
-impl From<Sent> for Advanced {
-    #[inline]
-    fn from(sent: Sent) -> Self {
-        match sent {
-            Sent::Yielded(value) => Self(value.into_ptr()),
-            Sent::Returned(value) => Self::returned(value),
-            Sent::Raised(_) => Self(std::ptr::null_mut()),
-        }
-    }
-}
-
 /// As the methods `send` and `throw` return it: only an exception can say there that it is done.
 impl IntoObject for Sent {
     fn into_object(self) -> Result<Object> {

@@ -83,7 +83,7 @@ impl<T: HotType> Class<T> {
     }
 
     /// A method with one parameter, which may be given by name.
-    pub(crate) fn method_of_one<R: IntoObject, S: Signed<1>, F: Binary<T, R>>(
+    pub(crate) fn method_of_one<R: IntoObject + 'static, S: Signed<1>, F: Binary<T, R>>(
         &mut self,
         name: &'static CStr,
         doc: &'static CStr,
@@ -215,26 +215,14 @@ impl<T: HotType> Class<T> {
     }
 
     /// Awaitable: `f` goes one step on.
-    pub(crate) fn awaitable<F: Unary<T, Sent>>(&mut self, _f: F) -> &mut Self {
-        self.slot(ffi::Py_am_await, trampoline::itself as *mut c_void);
-        self.slot(
-            ffi::Py_tp_iternext,
-            trampoline::iternext::<T, Sent, F> as *mut c_void,
-        );
-        self.slot(ffi::Py_am_send, trampoline::am_send::<T, F> as *mut c_void)
+    pub(crate) fn awaitable<F: Unary<T, Sent>>(&mut self, f: F) -> &mut Self {
+        self.awaitable_by(trampoline::iternext::<T, F>, f)
     }
 
-    /// Has `next(object)`, and `await object`, which is the same, do what `short` says, if it says something, and else go
-    /// one step on by `f`, as `coroutine` was told.
-    pub(crate) fn shortened<S: Unary<T, Option<Next<T>>>, F: Unary<T, Sent>>(
-        &mut self,
-        _short: S,
-        _f: F,
-    ) -> &mut Self {
-        self.slot(
-            ffi::Py_tp_iternext,
-            trampoline::shortened::<T, S, F> as *mut c_void,
-        )
+    fn awaitable_by<F: Unary<T, Sent>>(&mut self, next: ffi::iternextfunc, _f: F) -> &mut Self {
+        self.slot(ffi::Py_am_await, trampoline::itself as *mut c_void);
+        self.slot(ffi::Py_tp_iternext, next as *mut c_void);
+        self.slot(ffi::Py_am_send, trampoline::am_send::<T, F> as *mut c_void)
     }
 
     /// `iter(object)` is what `f` gives.
@@ -244,7 +232,21 @@ impl<T: HotType> Class<T> {
 
     /// Awaitable, its own iterator, and with the method `send` that a coroutine has.
     pub(crate) fn coroutine<F: Unary<T, Sent>>(&mut self, f: F) -> &mut Self {
-        self.awaitable(f);
+        self.awaitable(f).its_own_iterator(f)
+    }
+
+    /// As [`coroutine`](Self::coroutine), but `next(object)`, and `await object`, which is the same, does what `next` says
+    /// for the object, if it says something.
+    pub(crate) fn coroutine_by<S: Unary<T, Option<Next<T>>>, F: Unary<T, Sent>>(
+        &mut self,
+        _next: S,
+        f: F,
+    ) -> &mut Self {
+        self.awaitable_by(trampoline::next_by::<T, S, F>, f)
+            .its_own_iterator(f)
+    }
+
+    fn its_own_iterator<F: Unary<T, Sent>>(&mut self, _f: F) -> &mut Self {
         self.slot(ffi::Py_tp_iter, trampoline::itself as *mut c_void);
         let pointer = PyMethodDefPointer {
             PyCFunction: trampoline::send_method::<T, F>,
@@ -258,7 +260,7 @@ impl<T: HotType> Class<T> {
         self.slot(ffi::Py_tp_iter, trampoline::itself as *mut c_void);
         self.slot(
             ffi::Py_tp_iternext,
-            trampoline::iternext::<T, Sent, F> as *mut c_void,
+            trampoline::iternext::<T, F> as *mut c_void,
         )
     }
 

@@ -13,16 +13,17 @@ use pyo3_ffi as ffi;
 use pyo3_ffi::{Py_ssize_t, PyObject, PySendResult};
 
 use super::args::{self, Args, Signature};
-use super::call::{Advanced, Sent};
+use super::call::Sent;
 use super::coroutine_function;
 use super::error::{Raised, Result};
 use super::native::HotType;
 use super::object::{self, Obj, Object};
+use super::stop_iteration;
 use super::value::{IntoObject, exceptions};
 
 /// The one value of a function's type.
 #[inline]
-pub(crate) fn conjure<F: Copy>() -> F {
+pub(super) fn conjure<F: Copy>() -> F {
     const {
         assert!(
             size_of::<F>() == 0,
@@ -121,20 +122,20 @@ pub(super) unsafe extern "C" fn method<T, R: IntoObject, F: Variadic<T, R>>(
     })
 }
 
-pub(super) unsafe extern "C" fn method_of_one<T, R, S, F>(
+pub(super) unsafe extern "C" fn method_of_one<T: 'static, R, S, F>(
     this: *mut PyObject,
     args: *const *mut PyObject,
     count: Py_ssize_t,
     names: *mut PyObject,
 ) -> *mut PyObject
 where
-    R: IntoObject,
+    R: IntoObject + 'static,
     S: Signed<1>,
     F: Binary<T, R>,
 {
     if count != 1 || !names.is_null() {
         // SAFETY: as this was called.
-        return unsafe { method_of_one_bound::<T, R, S, F>(this, args, count, names) };
+        return unsafe { method_by(bound::<T, R, S, F>, this, args, count, names) };
     }
     // SAFETY: Python passes one live argument.
     let argument = unsafe { *args };
@@ -143,29 +144,27 @@ where
 }
 
 /// `method_of_one` where the argument is not the only one that was given by position.
+fn bound<T: 'static, R, S, F>(this: &Obj<T>, args: &Args<'_>) -> Result<Object>
+where
+    R: IntoObject + 'static,
+    S: Signed<1>,
+    F: Binary<T, R>,
+{
+    let [argument] = conjure::<S>()().bind_required(args)?;
+    conjure::<F>()(this, argument).into_object()
+}
+
 #[cold]
 #[inline(never)]
-unsafe extern "C" fn method_of_one_bound<T, R, S, F>(
+unsafe fn method_by<T, R: IntoObject, F: Variadic<T, R>>(
+    _f: F,
     this: *mut PyObject,
     args: *const *mut PyObject,
     count: Py_ssize_t,
     names: *mut PyObject,
-) -> *mut PyObject
-where
-    R: IntoObject,
-    S: Signed<1>,
-    F: Binary<T, R>,
-{
-    guarded(ptr::null_mut(), || {
-        // SAFETY: Python calls a method with an object of its type and a vector of live arguments.
-        let this = unsafe { Obj::lend(&this) };
-        // SAFETY: as above.
-        let args = unsafe { Args::from_vector(args, count, &names) };
-        match conjure::<S>()().bind_required(&args) {
-            Ok([argument]) => returned(conjure::<F>()(this, argument).into_object()),
-            Err(_) => ptr::null_mut(),
-        }
-    })
+) -> *mut PyObject {
+    // SAFETY: as this was called.
+    unsafe { method::<T, R, F>(this, args, count, names) }
 }
 
 /// What a coroutine function without arguments comes to.
@@ -406,17 +405,42 @@ pub(super) unsafe extern "C" fn itself(this: *mut PyObject) -> *mut PyObject {
     unsafe { Obj::<object::Any>::share(this) }.into_ptr()
 }
 
-pub(super) unsafe extern "C" fn iternext<T, R: Into<Advanced>, F: Unary<T, R>>(
+/// What `tp_iternext` returns for how a step ended.
+#[inline]
+fn advanced(sent: Sent) -> *mut PyObject {
+    match sent {
+        Sent::Yielded(value) => value.into_ptr(),
+        Sent::Returned(value) => stop_iteration::finish(value),
+        Sent::Raised(_) => ptr::null_mut(),
+    }
+}
+
+pub(super) unsafe extern "C" fn iternext<T, F: Unary<T, Sent>>(
     this: *mut PyObject,
 ) -> *mut PyObject {
     guarded(ptr::null_mut(), || {
         // SAFETY: Python calls the slot with an object of the type.
-        let advanced: Advanced = conjure::<F>()(unsafe { Obj::lend(&this) }).into();
-        advanced.0
+        advanced(conjure::<F>()(unsafe { Obj::lend(&this) }))
     })
 }
 
-/// What `next(object)` does for some objects of type `T`: see [`Class::shortened`](super::class::Class::shortened).
+unsafe extern "C" fn iternext_shortened<T, S, F>(this: *mut PyObject) -> *mut PyObject
+where
+    S: Unary<T, Option<Object>>,
+    F: Unary<T, Sent>,
+{
+    guarded(ptr::null_mut(), || {
+        // SAFETY: Python calls the slot with an object of the type.
+        let object = unsafe { Obj::lend(&this) };
+        match conjure::<S>()(object) {
+            Some(value) => stop_iteration::finish(value),
+            None => advanced(conjure::<F>()(object)),
+        }
+    })
+}
+
+/// What `next(object)` does for some objects of type `T`: see
+/// [`Class::coroutine_by`](super::class::Class::coroutine_by).
 pub(crate) struct Next<T>(ffi::iternextfunc, PhantomData<fn(&T)>);
 
 impl<T> Clone for Next<T> {
@@ -428,13 +452,17 @@ impl<T> Clone for Next<T> {
 impl<T> Copy for Next<T> {}
 
 impl<T> Next<T> {
-    /// Goes one step on by `f`.
-    pub(crate) const fn of<F: Unary<T, Advanced>>(_f: F) -> Self {
-        Self(iternext::<T, Advanced, F>, PhantomData)
+    /// Is done with the value that `short` gives, or else, if `short` has done nothing, goes one step on by `long`.
+    pub(crate) const fn shortened<S, F>(_short: S, _long: F) -> Self
+    where
+        S: Unary<T, Option<Object>>,
+        F: Unary<T, Sent>,
+    {
+        Self(iternext_shortened::<T, S, F>, PhantomData)
     }
 }
 
-pub(super) unsafe extern "C" fn shortened<T, S, F>(this: *mut PyObject) -> *mut PyObject
+pub(super) unsafe extern "C" fn next_by<T, S, F>(this: *mut PyObject) -> *mut PyObject
 where
     S: Unary<T, Option<Next<T>>>,
     F: Unary<T, Sent>,
@@ -444,7 +472,7 @@ where
         // SAFETY: as this was called.
         Some(next) => unsafe { (next.0)(this) },
         // SAFETY: as this was called.
-        None => unsafe { iternext::<T, Sent, F>(this) },
+        None => unsafe { iternext::<T, F>(this) },
     }
 }
 

@@ -65,10 +65,12 @@ impl Default for Queue {
 }
 
 static GET: Operation = Operation::new("Queue.get", Queue::poll_get, Queue::interrupt_get)
-    .shortened(|waiter: &Obj<Waiter>| waiter.owner::<Queue>().take_at_once());
+    .shortened(|waiter: &Obj<Waiter>| waiter.at_once(|| waiter.owner::<Queue>().take_at_once()));
 
 static PUT: Operation = Operation::new("Queue.put", Queue::poll_put, Queue::interrupt_put)
-    .shortened(|waiter: &Obj<Waiter>| waiter.owner::<Queue>().put_at_once(waiter));
+    .shortened(|waiter: &Obj<Waiter>| {
+        waiter.at_once(|| waiter.owner::<Queue>().put_at_once(waiter))
+    });
 
 static JOIN: Operation = Operation::new(
     "Queue.join",

@@ -20,8 +20,7 @@ impl HotType for Waiter {
     fn class(class: &mut Class<Self>) {
         class
             .doc(c"An awaitable operation, as asyncio's coroutine methods return.")
-            .coroutine(Self::advance)
-            .shortened(|this: &Obj<Self>| this.operation.next, Self::advance)
+            .coroutine_by(|this: &Obj<Self>| this.operation.next, Self::advance)
             .method(
                 c"throw",
                 c"throw($self, typ, val=None, tb=None, /)\n--\n\nRaise an exception at the await.",

@@ -19,8 +19,8 @@ use std::cell::{Cell, OnceCell};
 use crate::future::cancelled_error;
 use crate::future_iterator::thrown;
 use crate::hot::{
-    Advanced, Args, HotType, IntoObject, Link, Linked, Next, Obj, Object, Raised, Recent, Result,
-    Sent, Slot, Spare, Str, Unary, conjure, exceptions, leave_list, none, warn,
+    Args, HotType, IntoObject, Link, Linked, Next, Obj, Object, Raised, Recent, Result, Sent, Slot,
+    Spare, Str, Unary, exceptions, leave_list, none, warn,
 };
 use crate::task::Task;
 use guests::Guest;
@@ -55,17 +55,11 @@ impl Operation {
         }
     }
 
-    /// Has a new waiter ask `short` for the value before it goes the long way, which `short` has done nothing for if it
-    /// gives none.
-    pub(crate) const fn shortened<F: Unary<Waiter, Option<Object>>>(self, _short: F) -> Self {
-        let next = Next::of(
-            |waiter: &Obj<Waiter>| match waiter.ask(waiter, conjure::<F>()) {
-                Some(value) => Advanced::returned(value),
-                None => Waiter::go_the_long_way(waiter),
-            },
-        );
+    /// Has `next()` ask `short` for the value before it goes the long way. It gives none if the waiter is not new, and has
+    /// done nothing then: see [`Waiter::at_once`].
+    pub(crate) const fn shortened<F: Unary<Waiter, Option<Object>>>(self, short: F) -> Self {
         Self {
-            next: Some(next),
+            next: Some(Next::shortened(short, Waiter::go_the_long_way)),
             ..self
         }
     }
@@ -468,18 +462,18 @@ impl Waiter {
     /// since it ends after many questions.
     #[cold]
     #[inline(never)]
-    fn go_the_long_way(this: &Obj<Self>) -> Advanced {
-        Self::advance(this).into()
+    fn go_the_long_way(this: &Obj<Self>) -> Sent {
+        Self::advance(this)
     }
 
-    /// What `short` gives, asked by a new waiter only.
+    /// Is done with what `short` gives, if it is new and that is something.
     #[expect(clippy::inline_always, reason = "on the way of every await")]
     #[inline(always)]
-    fn ask<F: Unary<Self, Option<Object>>>(&self, this: &Obj<Self>, short: F) -> Option<Object> {
+    pub(crate) fn at_once(&self, short: impl FnOnce() -> Option<Object>) -> Option<Object> {
         if self.state.get() != State::New {
             return None;
         }
-        let value = short(this)?;
+        let value = short()?;
         self.state.set(State::Done);
         Some(value)
     }
