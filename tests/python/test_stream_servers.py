@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
+import re
 import socket
 import ssl
 import sys
@@ -360,3 +362,47 @@ def test_nothing_is_left_of_a_stream(run, origin):
         assert [each() for each in alive] == [None] * 6
 
     run(main())
+
+
+def watched_by_the_kernel():
+    """Returns the descriptors that any epoll instance of this process knows."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # that of the listing itself
+            if os.readlink(link) == "anon_inode:[eventpoll]":
+                text = (Path("/proc/self/fdinfo") / link.name).read_text()
+                found.update(int(number) for number in re.findall(r"tfd: *(\d+)", text))
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_connection_that_ends_at_once_is_never_watched(debug):
+    async def main():
+        seen = asyncio.Queue()
+
+        async def leave(reader, writer):
+            transport = writer.transport
+            before = transport.get_extra_info("socket").fileno() in watched_by_the_kernel()
+            if await seen.get() == "stay":
+                await reader.read(1)  # which never comes
+            writer.close()
+            seen.put_nowait((before, str(transport)))
+
+        async with serving(roundel, leave) as connect:
+            seen.put_nowait("leave")
+            reader, writer = await connect()
+            assert await reader.read() == b""
+            before, transport = await seen.get()
+            assert not before
+            assert "read=idle" in transport
+            writer.close()
+            seen.put_nowait("stay")
+            _, writer = await connect()
+            await asyncio.sleep(0.01)
+            peer = writer.get_extra_info("socket").fileno()
+            assert peer in watched_by_the_kernel()
+            writer.close()
+            before, _ = await seen.get()
+            assert not before
+
+    roundel.run(main(), debug=debug)

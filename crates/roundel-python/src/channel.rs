@@ -103,6 +103,11 @@ impl EventLoop {
         self.add_reader(fd, Job::Channel(channel))
     }
 
+    /// Has a channel run whenever a socket can be read that may soon be closed or paused.
+    pub(crate) fn when_socket_readable(&self, fd: RawFd, channel: Obj<Channel>) -> Result<()> {
+        self.add_reader_lazily(fd, Job::Channel(channel))
+    }
+
     /// Has a channel run whenever a descriptor can be written.
     pub(crate) fn when_writable(&self, fd: RawFd, channel: Obj<Channel>) -> Result<()> {
         self.add_writer(fd, Job::Channel(channel))

@@ -2,12 +2,16 @@
 
 mod support;
 
+#[path = "support/fork.rs"]
+mod fork;
+
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use fork::fork;
 use roundel::Dispatcher;
 use support::{Call, Desk, pipe_with};
 
@@ -299,25 +303,6 @@ fn a_closed_dispatcher_watches_nothing() {
     assert_eq!(desk.dispatcher.close().len(), 1);
     assert!(desk.dispatcher.add_reader(fd, Call::log("read")).is_err());
     assert!(desk.dispatcher.remove_reader(fd).is_none());
-}
-
-/// Runs `child` in a fork of this process, and returns whether it was content.
-fn fork(child: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child allocates, which glibc allows after a fork, and takes no lock of another
-    // thread's; it leaves without running what this process would run at its end.
-    match unsafe { libc::fork() } {
-        0 => {
-            let is_content = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-            // SAFETY: it may be called at any time.
-            unsafe { libc::_exit(i32::from(!is_content.unwrap_or(false))) }
-        }
-        process => {
-            let mut status = 0;
-            // SAFETY: the status outlives the call.
-            let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
-            waited == process && status == 0
-        }
-    }
 }
 
 #[test]

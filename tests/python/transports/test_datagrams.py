@@ -107,6 +107,30 @@ async def test_answers_reach_who_asked():
 
 
 @either
+async def test_many_peers_are_told_apart():
+    class Echo(Recorder):
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            self.transport.sendto(data, addr)
+
+    transport, protocol = await endpoint(Echo)
+    address = transport.get_extra_info("sockname")
+    for _ in range(25):  # in all, more than a transport remembers
+        clients = [udp() for _ in range(50)]
+        for client in clients * 2:
+            client.sendto(repr(client).encode(), address)
+        sent = [(repr(client).encode(), client.getsockname()) for client in clients * 2]
+        await until(lambda sent=sent: len(protocol.received) == len(sent))
+        assert protocol.received == sent
+        protocol.received.clear()
+        for client in clients * 2:
+            assert client.recvfrom(1000) == (repr(client).encode(), address)
+        for client in clients:
+            client.close()
+    await close(transport, protocol)
+
+
+@either
 async def test_what_can_be_sent():
     transport, protocol = await endpoint()
     client = udp()

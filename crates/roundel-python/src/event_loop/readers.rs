@@ -94,6 +94,11 @@ impl EventLoop {
         self.begin_watching(fd, job, Dispatcher::add_reader)
     }
 
+    /// Has a job run whenever a socket can be read that may soon be closed or paused.
+    pub(crate) fn add_reader_lazily(&self, fd: RawFd, job: Job) -> Result<()> {
+        self.begin_watching(fd, job, Dispatcher::add_reader_lazily)
+    }
+
     /// Has a job run whenever a descriptor can be written.
     pub(crate) fn add_writer(&self, fd: RawFd, job: Job) -> Result<()> {
         self.begin_watching(fd, job, Dispatcher::add_writer)

@@ -143,6 +143,8 @@ pub(super) fn log(level: &str, args: &[Object]) -> Result<()> {
 
 /// A native transport.
 pub(crate) trait Transport: HotType + Numbered {
+    /// Whether it is of a socket: the operating system watches any of them.
+    const IS_SOCKET: bool;
     /// Reading begins, when `connection_made()` has been called.
     const START: &'static Reaction = &Reaction {
         name: "Transport._add_reader",
@@ -219,9 +221,12 @@ pub(crate) trait Transport: HotType + Numbered {
         }
         channel.go_on_with(Self::READ);
         let endpoint = this.endpoint();
-        endpoint
-            .event_loop()?
-            .when_readable(endpoint.descriptor.number(), channel.clone())
+        let (event_loop, fd) = (endpoint.event_loop()?, endpoint.descriptor.number());
+        if Self::IS_SOCKET {
+            event_loop.when_socket_readable(fd, channel.clone())
+        } else {
+            event_loop.when_readable(fd, channel.clone())
+        }
     }
 
     /// Loses the connection for no reason.

@@ -176,6 +176,25 @@ impl<J: Job> Dispatcher<J> {
         self.reactor.add(fd, Direction::Write, job)
     }
 
+    /// Does what [`add_reader`](Self::add_reader) does, for a socket that may soon be closed or
+    /// paused: who removes the job again before long has made no system call.
+    ///
+    /// What the operating system won't watch is not refused here: each turn looks at it, and none
+    /// waits; one that is closed counts as readable.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](Self::add_reader), for a negative descriptor and after
+    /// [`close`](Self::close) only.
+    ///
+    /// # Cost
+    ///
+    /// The next time that the operating system is asked for events, one call more for all such
+    /// sockets, and one for each at the time after that, or before a wait that lasts.
+    pub fn add_reader_lazily(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
+        self.reactor.add_fresh(fd, job)
+    }
+
     /// Makes a job ready the next time that `fd` can be read, has been hung up or has failed, and
     /// returns the job it replaces.
     ///

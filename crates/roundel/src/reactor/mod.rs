@@ -4,6 +4,8 @@
 //! borrow of it is held during a wait or while a job is dropped, so that whatever runs then may
 //! come back here.
 
+mod fresh;
+
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::RawFd;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use self::fresh::Fresh;
 use crate::sys::{Event, Events, Interest, Notifier, Poller};
 
 /// The longest single wait; who wants to wait longer does so again.
@@ -36,6 +39,7 @@ pub(crate) struct Reactor<J> {
     poller: RefCell<Option<Rc<Poller>>>,
     slots: RefCell<Vec<Slot<J>>>,
     events: RefCell<Events>,
+    fresh: Fresh,
     counts: Cell<Counts>,
     /// How much may be run before the operating system is asked, if nobody is impatient.
     full_patience: usize,
@@ -48,6 +52,7 @@ impl<J: Told> Reactor<J> {
             poller: RefCell::new(Some(Rc::new(Poller::new(notifier)?))),
             slots: RefCell::default(),
             events: RefCell::default(),
+            fresh: Fresh::default(),
             counts: Cell::default(),
             full_patience: patience,
             patience: Cell::new(patience),
@@ -65,7 +70,7 @@ impl<J: Told> Reactor<J> {
                 poller.watch(fd, old, Interest::default()).ok();
                 Interest::default()
             }
-            Arming::Spent => Interest::default(),
+            Arming::Spent | Arming::Fresh | Arming::Seen => Interest::default(),
         };
         poller.watch(fd, lasting, old.with(direction, true))?;
         Ok(self.replace(fd, direction, Some(job), Arming::Lasting))
@@ -98,8 +103,12 @@ impl<J: Told> Reactor<J> {
         if !old.has(direction) {
             return None;
         }
-        if arming == Arming::Spent {
-            return self.replace(fd, direction, None, Arming::Spent);
+        match arming {
+            Arming::Spent => return self.replace(fd, direction, None, Arming::Spent),
+            Arming::Fresh | Arming::Seen => {
+                return self.replace(fd, direction, None, Arming::Lasting);
+            }
+            Arming::Lasting | Arming::Once => {}
         }
         if let Ok(poller) = self.poller() {
             poller.watch(fd, old, old.with(direction, false)).ok();
@@ -156,7 +165,7 @@ impl<J: Told> Reactor<J> {
 
     /// Returns whether the last wait has left events to collect.
     pub(crate) fn has_events(&self) -> bool {
-        !self.events.borrow().is_empty()
+        self.fresh.has_ready() || !self.events.borrow().is_empty()
     }
 
     /// Takes the events of the last wait and hands `ready` the jobs that are to be told.
@@ -190,6 +199,7 @@ impl<J: Told> Reactor<J> {
         }
         events.clear();
         self.events.replace(events);
+        self.collect_fresh(&mut ready);
     }
 
     /// Shows `visit` every job that waits for a descriptor.
@@ -202,6 +212,7 @@ impl<J: Told> Reactor<J> {
     /// Lets go of the poller and of all jobs, which are returned.
     pub(crate) fn close(&self) -> Vec<J> {
         drop(self.poller.take());
+        self.fresh.clear();
         let slots = self.slots.take();
         self.count(Counts::default());
         slots
@@ -223,7 +234,7 @@ impl<J: Told> Reactor<J> {
                 _ if interest.is_none() => {}
                 Arming::Lasting => drop(renewed.watch(fd, Interest::default(), interest)),
                 Arming::Once => drop(renewed.watch_once(fd, false, interest)),
-                Arming::Spent => {}
+                Arming::Spent | Arming::Fresh | Arming::Seen => {}
             }
         }
         let renewed = Rc::new(renewed);
@@ -247,11 +258,15 @@ impl<J: Told> Reactor<J> {
         job: Option<J>,
         arming: Arming,
     ) -> Option<J> {
-        self.update(fd, |slot| {
-            slot.arming.set(arming);
-            std::mem::replace(slot.job_mut(direction), job)
-        })
-        .flatten()
+        let change = |slot: &mut Slot<J>| {
+            let before = slot.arming.replace(arming);
+            (before, std::mem::replace(slot.job_mut(direction), job))
+        };
+        let (before, replaced) = self.update(fd, change)?;
+        if matches!(before, Arming::Fresh | Arming::Seen) {
+            self.fresh.forget(fd);
+        }
+        replaced
     }
 
     /// Changes a slot and keeps the counts; a negative descriptor has no slot.
@@ -284,17 +299,23 @@ pub(crate) struct Wait<'r, J> {
 impl<J> Wait<'_, J> {
     /// Enters the kernel; the events are left for [`Reactor::collect`].
     pub(crate) fn run(&self) -> io::Result<()> {
+        let is_long = self.timeout != Some(Duration::ZERO);
+        let timeout = if self.reactor.see_fresh(&self.poller, is_long) {
+            Some(Duration::ZERO)
+        } else {
+            self.timeout
+        };
         let mut events = self.reactor.events.take();
-        let outcome = self.poller.wait(&mut events, self.timeout);
+        let outcome = self.poller.wait(&mut events, timeout);
         self.reactor.events.replace(events);
         outcome
     }
 }
 
-/// For how long the kernel tells about a descriptor that somebody watches.
+/// What the kernel tells about a descriptor that somebody watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Arming {
-    /// For as long as it is watched.
+    /// All, for as long as it is watched.
     #[default]
     Lasting,
     /// The next time only: there is one direction, and nothing has happened yet.
@@ -302,6 +323,10 @@ enum Arming {
     /// It has told, and tells no more. It may still remember the descriptor, which does no harm
     /// even if the number is another's by now, and saves to tell it anew.
     Spent,
+    /// Nothing yet: there is a reader, and no wait has been since.
+    Fresh,
+    /// Nothing yet: a wait has seen what it has, and the next one has it watched.
+    Seen,
 }
 
 /// How many descriptors are watched.

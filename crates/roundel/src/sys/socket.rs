@@ -278,12 +278,26 @@ pub fn try_send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     outcome(net::send(lend(fd)?, bytes, flags))
 }
 
+/// Returns those that have something at present, or have failed.
+pub(crate) fn readable_among(fds: &[RawFd]) -> io::Result<Vec<RawFd>> {
+    let mut polled = Vec::with_capacity(fds.len());
+    for &fd in fds {
+        polled.push(PollFd::from_borrowed_fd(lend(fd)?, PollFlags::IN));
+    }
+    if polled.is_empty() || outcome(poll(&mut polled, Some(&Timespec::default())))? == 0 {
+        return Ok(Vec::new());
+    }
+    let found = fds.iter().zip(&polled);
+    let found = found.filter(|(_, polled)| !polled.revents().is_empty());
+    Ok(found.map(|(&fd, _)| fd).collect())
+}
+
 /// Lends a descriptor that a caller knows by number only.
 fn lend<'a>(fd: RawFd) -> io::Result<BorrowedFd<'a>> {
     if fd < 0 {
         return Err(Errno::BADF.into());
     }
     // SAFETY: it is not -1, and one system call alone gets to see it; to a number without an open
-    // file behind it that answers EBADF.
+    // file behind it that answers EBADF, or POLLNVAL.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }

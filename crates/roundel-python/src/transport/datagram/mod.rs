@@ -1,14 +1,16 @@
 //! `DatagramTransport`: the transport of a UDP or Unix socket.
 
 mod class;
+mod peers;
 mod sending;
 mod target;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::io::ErrorKind;
 
 use roundel::socket::{self, Address};
 
+use self::peers::Peers;
 use super::address::to_python;
 use super::descriptor::{Descriptor, exception};
 use super::endpoint::{Endpoint, Transport};
@@ -37,8 +39,7 @@ pub(crate) struct DatagramTransport {
     /// Datagrams that wait, each with its address, and their size.
     backlog: Deque<(Object, Object)>,
     size: Cell<usize>,
-    /// Who was heard of last, as an address and as Python has it: the answer often goes there.
-    last_peer: RefCell<Option<(Address, Object)>>,
+    peers: Peers,
 }
 
 static READ: Reaction = Reaction {
@@ -47,6 +48,7 @@ static READ: Reaction = Reaction {
 };
 
 impl Transport for DatagramTransport {
+    const IS_SOCKET: bool = true;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {
@@ -145,14 +147,11 @@ impl DatagramTransport {
         let Some(sender) = sender else {
             return Ok(none());
         };
-        if let Some((address, object)) = &*self.last_peer.borrow()
-            && *address == sender
-        {
-            return Ok(object.clone());
+        if let Some(object) = self.peers.find(&sender) {
+            return Ok(object);
         }
         let object = to_python(&sender)?.unwrap_or_else(none);
-        let forgotten = self.last_peer.replace(Some((sender, object.clone())));
-        drop(forgotten);
+        self.peers.add(sender, object.clone());
         Ok(object)
     }
 }

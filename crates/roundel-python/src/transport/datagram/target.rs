@@ -10,10 +10,8 @@ use crate::hot::{Object, Result, Str, Tuple};
 impl DatagramTransport {
     /// The address that a Python object means, if that can be told without a look-up of names.
     pub(super) fn target(&self, address: &Object) -> Result<Option<Address>> {
-        if let Some((known, object)) = &*self.last_peer.borrow()
-            && object.is(address)
-        {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.peers.last(address) {
+            return Ok(Some(known));
         }
         if !address.is_tuple() {
             return Ok(None);

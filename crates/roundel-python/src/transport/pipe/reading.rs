@@ -32,6 +32,7 @@ static READ: Reaction = Reaction {
 };
 
 impl Transport for ReadPipeTransport {
+    const IS_SOCKET: bool = false;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {

@@ -44,6 +44,7 @@ static WRITE: Reaction = Reaction {
 };
 
 impl Transport for WritePipeTransport {
+    const IS_SOCKET: bool = false;
     const READ: &'static Reaction = &READ;
 
     fn endpoint(&self) -> &Endpoint {

@@ -49,6 +49,7 @@ pub(crate) struct StreamTransport {
 }
 
 impl Transport for StreamTransport {
+    const IS_SOCKET: bool = true;
     const READ: &'static Reaction = &reading::READ;
 
     fn endpoint(&self) -> &Endpoint {
