@@ -15,8 +15,8 @@ import tempfile
 from .. import loops
 from ..command_line import machine, names
 from . import processes
-from .measure import NATIVE, measure
-from .row import Line
+from .measure import measure
+from .row import NATIVE, Line
 from .rows import select
 from .table import BASES, Results, Table
 

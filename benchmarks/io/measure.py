@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from . import processes
 from .processes import MEASURED, PEER, Failed, first_line, output, running, under_test
-from .row import Idle, Line, Load, Worked
+from .row import NATIVE, Idle, Line, Load, Worked
 
-NATIVE = "C"
 IDLE_SECONDS = 1.0
 
 
@@ -34,6 +33,8 @@ def measure(line: Line, loop: str, seconds: float) -> Figure | float | None:
     Raises:
         Failed: It came to nothing.
     """
+    if loop == NATIVE and isinstance(line, Worked):
+        return _work(line, loop, seconds) if line.limit else None
     if loop == NATIVE:
         native = getattr(line, "native", ())
         return _bear(processes.native_echo(*native), line.load, seconds) if native else None
@@ -61,7 +62,7 @@ def _bear(server: list[str], load: Load, seconds: float) -> Figure:
 
 
 def _work(row: Worked, loop: str, seconds: float) -> Figure:
-    """Has a loop work by itself."""
+    """Has a loop work by itself, or the work done without one."""
     with _peer(row) as address:
         command = under_test(loop, row.name, address, str(seconds))
         with running(command, MEASURED) as working:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+# The column of the C server.
+NATIVE = "C"
 # Starts a server in the running loop and returns its address as the C programs take it: tcp:PORT,
 # udp:PORT or unix:PATH.
 Serve = Callable[[], Awaitable[str]]
@@ -69,12 +71,14 @@ class Worked:
         work: What is measured.
         target: What roundel has to reach, in multiples of uvloop.
         needs_peer: Whether it talks to the C echo server.
+        limit: The same without a loop, for the column of the C server.
     """
 
     name: str
     work: Work
     target: float = 1.0
     needs_peer: bool = False
+    limit: Work | None = None
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ TLS = [
 
 SOCKETS = [
     Served("sock_* 64 B c100", sockets.echo, Load("echo", 64, 100), target=2),
-    Worked("add_reader ping-pong", sockets.ping_pong, target=1.5),
+    Worked("add_reader ping-pong", sockets.ping_pong, limit=sockets.ping_pong_without_loop),
     Served("accept", protocols.hang_up, Load("accept"), native=("tcp", "close"), by="cpu"),
     Served("accept by streams", streams.hang_up, Load("accept"), target=1.5, by="cpu"),
 ]

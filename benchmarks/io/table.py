@@ -5,8 +5,8 @@ from statistics import median
 
 from ..loops import BASELINE
 from ..table import NOISE, spread
-from .measure import NATIVE, Figure
-from .row import Idle, Line, Row, Served
+from .measure import Figure
+from .row import NATIVE, Idle, Line, Row, Served
 
 # Loop → one dictionary of figures per round, in which what failed is missing.
 Results = dict[str, list[dict[str, Figure | float]]]

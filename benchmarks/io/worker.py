@@ -2,7 +2,8 @@
 
     python -m benchmarks.io.worker LOOP ROW [PEER SECONDS]
 
-A server prints its address and serves until it is killed; work prints its figures as JSON.
+A server prints its address and serves until it is killed; work prints its figures as JSON. Where
+LOOP is C, the work is done without one.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import sys
 import time
 
 from .. import loops
-from .row import Serve, Work, Worked
+from .row import NATIVE, Serve, Work, Worked
 from .rows import named
 
 WARM_UP_SECONDS = 0.15
@@ -37,11 +38,12 @@ def main(loop: str, name: str, peer: str = "", seconds: str = "1") -> None:
     """Does what the line asks for."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    factory = loops.enter(loop)
+    factory = None if loop == NATIVE else loops.enter(loop)
     line = named(name)
     with asyncio.Runner(loop_factory=factory) as runner:
         if isinstance(line, Worked):
-            print(json.dumps(runner.run(work_for(line.work, peer, float(seconds)))))
+            work = line.limit if loop == NATIVE and line.limit else line.work
+            print(json.dumps(runner.run(work_for(work, peer, float(seconds)))))
         else:
             runner.run(serve_for_ever(line.serve))
 
