@@ -79,9 +79,21 @@ impl Task {
                     // It raises by itself, with what the first cancellation was given to say.
                     self.must_cancel.set(false);
                 }
+                if !self.must_cancel.get() && self.awaits_failed(&awaited)? {
+                    return Ok(None);
+                }
                 failure_of(&awaited)
             }
         }
+    }
+
+    /// Whether the coroutine has only to go on for what it awaits to raise, which is cheaper than to throw that in.
+    fn awaits_failed(&self, awaited: &Object) -> Result<bool> {
+        let (Some(future), Some(coroutine)) = (own_future(awaited), self.coroutine.get()) else {
+            return Ok(false);
+        };
+        let is_direct = future.is_done() && coroutine.is_coroutine();
+        Ok(is_direct && coroutine.attr(&names().cr_await)?.is(awaited))
     }
 
     /// Puts `CancelledError` in the place of `thrown` if the task is to be cancelled.
