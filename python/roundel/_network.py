@@ -119,6 +119,11 @@ class TransportMethods(_AsyncioLoop):
         server: asyncio.AbstractServer | None = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Transport:
+        if type(sock.fileno()) is not int:  # a mock's
+            newer = {} if context is None else {"context": context}
+            return super()._make_socket_transport(
+                sock, protocol, waiter, extra=extra, server=server, **newer
+            )
         self._ensure_fd_no_transport(sock)
         base_events._set_nodelay(sock)  # type: ignore[attr-defined]
         extra = describe(sock, extra)

@@ -1,6 +1,7 @@
 """Transports in odd situations: forgotten, closed from below, asked about, used by two."""
 
 import asyncio
+import contextlib
 import gc
 import os
 import re
@@ -8,6 +9,7 @@ import socket
 import sys
 import warnings
 import weakref
+from unittest import mock
 
 import pytest
 from tests.python.transports import EITHER, HUGE, Recorder, connect, either, read_all, until
@@ -338,3 +340,21 @@ async def test_what_connection_lost_raises_is_reported_with_its_handle():
     assert "_call_connection_lost" in context["message"]
     assert isinstance(context["handle"], asyncio.Handle)
     theirs.close()
+
+
+def test_a_mocks_transport_is_asyncios():
+    # It has no descriptor: int() makes 1 of whatever its fileno() returns.
+    sock = mock.MagicMock(spec=socket.socket)
+    with contextlib.closing(roundel.new_event_loop()) as loop:
+        loop._add_reader = mock.Mock()
+        protocol = mock.Mock(spec=asyncio.Protocol)
+        transport = loop._make_socket_transport(sock, protocol)
+        assert not isinstance(transport, roundel._roundel.StreamTransport)
+        loop.run_until_complete(asyncio.sleep(0))
+        protocol.connection_made.assert_called_once_with(transport)
+        assert loop._add_reader.call_args.args[0] is sock.fileno()
+        loop.remove_reader = mock.Mock()
+        loop._remove_reader = mock.Mock()
+        transport.abort()
+        loop.run_until_complete(asyncio.sleep(0))
+        sock.close.assert_called_once_with()
