@@ -69,6 +69,10 @@ class Program(asyncio.Protocol):
     def resume_writing(self):
         self.note("resume_writing")
 
+    def is_lost(self):
+        """Tells whether the connection has ended."""
+        return any(call.startswith("lost") for call in self.calls)
+
     def connection_lost(self, exception):
         self.calls.append(f"lost {describe(exception)}")
 
