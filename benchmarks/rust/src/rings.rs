@@ -1,5 +1,5 @@
-//! roundel beside runtimes that let the kernel complete operations, by io_uring. What a runtime has
-//! no primitive for is left out.
+//! roundel beside runtimes that let the kernel complete operations, by io_uring, and without that
+//! itself. What a runtime has no primitive for is left out.
 
 mod compio;
 mod glommio;
@@ -14,7 +14,7 @@ use self::compio::Compio;
 use self::glommio::Glommio;
 use self::monoio::{Monoio, MonoioEpoll};
 use crate::rows::rows;
-use crate::runtimes::Roundel;
+use crate::runtimes::{Roundel, RoundelPolled};
 use crate::table::Table;
 
 /// Adds a row: one program on every runtime. The targets are not about these.
@@ -26,6 +26,7 @@ macro_rules! row {
             $count,
             &mut [
                 &mut |count| measure::<Roundel, _>($measure, count, $program),
+                &mut |count| measure::<RoundelPolled, _>($measure, count, $program),
                 &mut |count| by_ring(|| measure::<Monoio, _>($measure, count, $program)),
                 &mut |count| measure::<MonoioEpoll, _>($measure, count, $program),
                 &mut |count| by_ring(|| measure::<Compio, _>($measure, count, $program)),
@@ -44,6 +45,7 @@ macro_rules! locks_row {
             $count,
             &mut [
                 &mut |count| measure::<Roundel, _>($measure, count, $program),
+                &mut |count| measure::<RoundelPolled, _>($measure, count, $program),
                 &mut absent,
                 &mut absent,
                 &mut absent,
@@ -73,6 +75,13 @@ fn by_ring(measure: impl FnOnce() -> Duration) -> Duration {
 
 pub fn rows() {
     LazyLock::force(&HAS_RING);
-    let table = Table::new(&["roundel", "monoio", "monoio, epoll", "compio", "glommio"]);
+    let table = Table::new(&[
+        "roundel",
+        "roundel, epoll",
+        "monoio",
+        "monoio, epoll",
+        "compio",
+        "glommio",
+    ]);
     rows!(row, locks_row, table);
 }

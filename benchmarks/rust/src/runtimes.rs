@@ -5,6 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use roundel::{Clock, Order, Runner, StreamAccess};
+
 /// A runtime for one thread and what its programs wait on.
 pub trait Runtime: Default + 'static {
     type Queue<T: 'static>: Clone + 'static;
@@ -87,10 +89,15 @@ macro_rules! async_channel_queue {
 #[cfg(target_os = "linux")]
 pub(crate) use async_channel_queue;
 
+/// roundel, with a ring for connections where there is one, or without.
 #[derive(Default)]
-pub struct Roundel;
+pub struct RoundelBy<const RING: bool>;
 
-impl Runtime for Roundel {
+pub type Roundel = RoundelBy<true>;
+#[cfg(target_os = "linux")]
+pub type RoundelPolled = RoundelBy<false>;
+
+impl<const RING: bool> Runtime for RoundelBy<RING> {
     type Queue<T: 'static> = Rc<roundel::Queue<T>>;
     type Stream = roundel::net::TcpStream;
     type File = roundel::fs::File;
@@ -125,7 +132,12 @@ impl Runtime for Roundel {
     }
 
     fn run<F: Future + 'static>(program: F) -> F::Output {
-        roundel::run(program)
+        if RING {
+            return roundel::run(program);
+        }
+        let mut runner = Runner::new(Clock::monotonic(), Order::Fifo).unwrap();
+        runner.set_stream_access(StreamAccess::Poller).unwrap();
+        runner.run(program).unwrap()
     }
 
     fn spawn<F: Future + 'static>(future: F) -> impl Future<Output = F::Output> + 'static {
@@ -167,7 +179,7 @@ impl Runtime for Roundel {
     }
 }
 
-impl Locks for Roundel {
+impl<const RING: bool> Locks for RoundelBy<RING> {
     type Event = roundel::Event;
     type Lock = roundel::Lock<u64>;
 

@@ -118,6 +118,7 @@ pub use program::{
     timeout, timeout_at, to_thread, yield_now,
 };
 pub use program::{oneshot, queue, watch};
+pub use reactor::StreamAccess;
 
 pub use stream_buffer::{Sought, StreamBuffer};
 pub use sys::socket;

@@ -1,5 +1,8 @@
 //! Sockets: what goes through them, who waits for them, and what is left behind.
 
+#[path = "support/ways.rs"]
+mod ways;
+
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -11,6 +14,7 @@ use roundel::net::{
     TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream, Watched, copy, lines, resolve,
 };
 use roundel::{Error, Order, Runner, gather, run, spawn, task_group, timeout, yield_now};
+use ways::each_way;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -36,7 +40,7 @@ fn open_descriptors() -> usize {
 
 #[test]
 fn a_hundred_connections_are_served_side_by_side() {
-    run(async {
+    each_way(|| async {
         let (listener, address) = listen().await;
         let server = spawn(task_group(async move |group| {
             for _ in 0..100 {
@@ -68,7 +72,7 @@ fn a_hundred_connections_are_served_side_by_side() {
 
 #[test]
 fn more_than_the_buffers_hold_goes_through_both_ways_at_once() {
-    run(async {
+    each_way(|| async {
         let (one, other) = connected().await;
         let sent = Rc::new(
             (0..1_000_000_u32)
@@ -99,7 +103,7 @@ fn more_than_the_buffers_hold_goes_through_both_ways_at_once() {
 
 #[test]
 fn a_connection_that_nobody_accepts_is_refused_with_the_systems_error() {
-    run(async {
+    each_way(|| async {
         let (listener, address) = listen().await;
         drop(listener);
         let refused = TcpStream::connect(address).await.unwrap_err();
@@ -118,7 +122,7 @@ fn a_connection_that_nobody_accepts_is_refused_with_the_systems_error() {
 
 #[test]
 fn names_are_looked_up_and_numbers_are_not() {
-    run(async {
+    each_way(|| async {
         assert_eq!(
             resolve("127.0.0.1", 7).await.unwrap(),
             ["127.0.0.1:7".parse().unwrap()]
@@ -140,7 +144,7 @@ fn names_are_looked_up_and_numbers_are_not() {
 
 #[test]
 fn a_reader_that_is_dropped_while_it_waits_takes_nothing() {
-    run(async {
+    each_way(|| async {
         let (one, other) = connected().await;
         let mut buffer = [0; 8];
         for _ in 0..3 {
@@ -158,7 +162,7 @@ fn a_reader_that_is_dropped_while_it_waits_takes_nothing() {
 
 #[test]
 fn several_tasks_may_wait_for_the_same_descriptor() {
-    run(async {
+    each_way(|| async {
         let (one, other) = connected().await;
         let one = Rc::new(one);
         let read = || {
@@ -184,7 +188,7 @@ fn several_tasks_may_wait_for_the_same_descriptor() {
 
 #[test]
 fn a_flood_does_not_keep_the_others_from_their_turns() {
-    run(async {
+    each_way(|| async {
         let (one, other) = connected().await;
         let done = Rc::new(Cell::new(false));
         let flood = spawn(async move {
@@ -268,7 +272,7 @@ fn unix_sockets_have_a_path() {
 
 #[test]
 fn datagrams_come_whole_or_cut_off() {
-    run(async {
+    each_way(|| async {
         let [one, other] = [
             UdpSocket::bind("127.0.0.1:0"),
             UdpSocket::bind("127.0.0.1:0"),
@@ -292,7 +296,7 @@ fn datagrams_come_whole_or_cut_off() {
 
 #[test]
 fn lines_that_are_too_long_or_no_text_are_errors() {
-    run(async {
+    each_way(|| async {
         let mut long = lines(&b"fits\nthis does not\n"[..], 8);
         assert_eq!(long.next_line().await.unwrap().as_deref(), Some("fits"));
         assert_eq!(
@@ -316,7 +320,7 @@ fn lines_that_are_too_long_or_no_text_are_errors() {
 
 #[test]
 fn whatever_has_a_descriptor_can_be_watched() {
-    run(async {
+    each_way(|| async {
         let (reader, mut writer) = io::pipe().unwrap();
         let reader = Watched::new(reader);
         assert!(
@@ -355,7 +359,7 @@ impl Read for &Counting {
 
 #[test]
 fn who_has_read_all_there_was_waits_without_reading_in_vain() {
-    run(async {
+    each_way(|| async {
         let (pipe, mut writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&pipe, true).unwrap();
         let reads = Rc::new(Cell::new(0));
@@ -436,15 +440,15 @@ fn a_socket_outside_a_runtime_is_refused() {
 
 #[test]
 fn a_descriptor_is_watched_only_while_somebody_waits() {
-    run(async {
+    each_way(|| async {
         let (one, other) = connected().await;
         other.write_all(b"unread").await.unwrap();
-        one.watched().readable().await.unwrap();
+        one.readable().await.unwrap();
         // The next events find nobody: no turn may go by with them for ever.
         let began = roundel::now();
         roundel::sleep(Duration::from_millis(20)).await;
         assert!(roundel::now() - began >= Duration::from_millis(20));
-        assert!(one.watched().get_ref().as_raw_fd() >= 0);
+        assert!(one.get_ref().as_raw_fd() >= 0);
         let mut buffer = [0; 6];
         one.read_exact(&mut buffer).await.unwrap();
     });

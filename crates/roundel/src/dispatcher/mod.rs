@@ -44,7 +44,7 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::files::{Attempt, FileAccess, Files, Started};
-use crate::reactor::{Direction, Reactor};
+use crate::reactor::{Direction, Inlet, Outlet, Reactor, StreamAccess};
 use crate::sync::Arc;
 use crate::sys::{Notifier, Transfer};
 use ready::Ready;
@@ -310,6 +310,50 @@ impl<J: Job> Dispatcher<J> {
     /// Returns an error while transfers are under way, and if there is no such way.
     pub fn set_file_access(&self, access: FileAccess) -> io::Result<()> {
         self.files.set_access(access)
+    }
+
+    /// Says which way connections are received from and sent to from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error while any is being received from or sent to by a ring, and if there is no such way.
+    pub fn set_stream_access(&self, access: StreamAccess) -> io::Result<()> {
+        self.reactor.set_stream_access(access)
+    }
+
+    /// Receives from a connection into `inlet`, and has `job` told whenever something has come; or returns that this
+    /// can't be had.
+    pub(crate) fn receive(&self, fd: RawFd, inlet: &Rc<Inlet>, job: impl FnOnce() -> J) -> bool {
+        self.reactor.receive(fd, inlet, job)
+    }
+
+    /// Hears that somebody waits for what comes into `inlet`.
+    #[inline]
+    pub(crate) fn await_inlet(&self, inlet: &Inlet) {
+        self.reactor.heed(inlet);
+    }
+
+    /// Sends to a connection, and has `job` told when `outlet` says how much has gone; or returns that this can't be
+    /// had.
+    pub(crate) fn send(
+        &self,
+        fd: RawFd,
+        outlet: &Rc<Outlet>,
+        bytes: &[u8],
+        job: impl FnOnce() -> J,
+    ) -> bool {
+        self.reactor.send(fd, outlet, bytes, job)
+    }
+
+    /// Returns how often the operating system has been asked for events.
+    #[inline]
+    pub(crate) fn waits(&self) -> u64 {
+        self.reactor.waits()
+    }
+
+    /// Lets go of a connection, whose descriptor may be closed then.
+    pub(crate) fn shut(&self, inlet: &Inlet, outlet: &Outlet) {
+        self.reactor.shut(inlet, outlet);
     }
 
     /// Says that work has begun in another thread whose end the inbox will hear of.

@@ -70,6 +70,7 @@ impl<J: Job> Dispatcher<J> {
             && !self.ready.is_empty()
             && !self.inbox.has_mail()
             && !self.files.is_stirring()
+            && !self.reactor.is_stirring()
     }
 
     /// Waits for as long as may be, and makes ready what has happened and what is due.
@@ -120,7 +121,7 @@ impl<J: Job> Dispatcher<J> {
         } else {
             self.reactor.patience()
         };
-        let due = self.unpolled.get() >= patience || !self.is_busy();
+        let due = self.unpolled.get() >= patience || !self.is_busy() || self.reactor.is_stirring();
         if due && self.reactor.watched() > 0 {
             return Patience::Glance;
         }

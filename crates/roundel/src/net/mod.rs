@@ -6,10 +6,13 @@
 //!                            └──────── woken ◀────────┘ event
 //! ```
 //!
-//! Everything is tried before it is waited for. Sockets belong to the runtime that they were made in,
+//! Everything is tried before it is waited for. Once a connection has been waited for, the kernel receives small messages
+//! for it, and sends what all tasks of a turn write, by one call, where there is `io_uring` (Linux 6.1); see
+//! [`StreamAccess`](crate::StreamAccess). Sockets belong to the runtime that they were made in,
 //! and implement the traits of [`futures_io`], so that what is written for these can use them.
 
 mod addresses;
+mod connected;
 mod lines;
 mod stream;
 mod tcp;

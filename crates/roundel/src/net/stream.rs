@@ -13,7 +13,7 @@ macro_rules! stream {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name {
-            io: Watched<$inner>,
+            io: Connected<$inner>,
         }
 
         impl $name {
@@ -96,11 +96,11 @@ macro_rules! stream {
             ///
             /// # Cancel safety
             ///
-            /// Either the future is ready, or nothing has been sent.
+            /// If it is dropped before it is ready, some of it may have been sent or not: nobody knows. To be
+            /// sure that nothing has, wait for [`writable`](Self::writable), or use
+            /// [`AsyncWrite`](futures_io::AsyncWrite), which sends nothing before it is ready.
             pub async fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.io
-                    .write_with(|mut io| std::io::Write::write(&mut io, bytes))
-                    .await
+                self.io.write(bytes).await
             }
 
             /// Sends all of it.
@@ -129,9 +129,35 @@ macro_rules! stream {
                 crate::net::stream::split(self)
             }
 
-            /// Returns what can be waited for, and what is inside of it.
-            pub fn watched(&self) -> &Watched<$inner> {
-                &self.io
+            /// Waits until there is something to read, the end or an error among it.
+            ///
+            /// # Errors
+            ///
+            /// Gives the operating system's error if the descriptor can't be waited for.
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn readable(&self) -> std::io::Result<()> {
+                self.io.readable().await
+            }
+
+            /// Waits until there is room for something to be sent, or sending fails at once.
+            ///
+            /// # Errors
+            ///
+            /// As [`readable`](Self::readable).
+            ///
+            /// # Cancel safety
+            ///
+            /// Nothing is lost.
+            pub async fn writable(&self) -> std::io::Result<()> {
+                self.io.writable().await
+            }
+
+            /// Returns the socket, for its options. What has come may be here already, and not there.
+            pub fn get_ref(&self) -> &$inner {
+                self.io.get_ref()
             }
         }
 

@@ -5,6 +5,7 @@ use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use super::addresses::Addresses;
+use super::connected::Connected;
 use super::stream::stream;
 use super::watched::Watched;
 use crate::socket::{self, Address};
@@ -87,7 +88,9 @@ impl TcpStream {
 
     fn from_socket(socket: Watched<net::TcpStream>) -> io::Result<Self> {
         socket.get_ref().set_nodelay(true)?;
-        Ok(Self { io: socket })
+        Ok(Self {
+            io: Connected::new(socket),
+        })
     }
 
     /// Returns the address of this end.

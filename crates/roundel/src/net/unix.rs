@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net;
 use std::path::Path;
 
+use super::connected::Connected;
 use super::stream::stream;
 use super::watched::Watched;
 use crate::socket;
@@ -46,7 +47,9 @@ impl UnixStream {
         socket.writable().await?;
         match socket.get_ref().take_error()? {
             Some(error) => Err(error),
-            None => Ok(Self { io: socket }),
+            None => Ok(Self {
+                io: Connected::new(socket),
+            }),
         }
     }
 
@@ -76,7 +79,7 @@ impl TryFrom<net::UnixStream> for UnixStream {
     fn try_from(stream: net::UnixStream) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
-            io: Watched::new(stream),
+            io: Connected::new(Watched::new(stream)),
         })
     }
 }
@@ -128,7 +131,7 @@ impl UnixListener {
             .read_with(|listener| socket::accept(listener))
             .await?;
         Ok(UnixStream {
-            io: Watched::new(net::UnixStream::from(fd)),
+            io: Connected::new(Watched::new(net::UnixStream::from(fd))),
         })
     }
 }

@@ -58,6 +58,11 @@ impl<T: AsFd> Watched<T> {
         }
     }
 
+    /// Returns how it is waited for.
+    pub(super) fn source(&self) -> &Rc<Source> {
+        &self.source
+    }
+
     /// Returns what is inside.
     pub fn get_ref(&self) -> &T {
         &self.io
@@ -140,18 +145,7 @@ impl<T: AsFd> Watched<T> {
 
     async fn ready(&self, readiness: Readiness) -> io::Result<()> {
         let mut before = None;
-        poll_fn(|cx| {
-            let events = self.source.events(readiness);
-            if before.is_some_and(|before| before != events) {
-                return Poll::Ready(Ok(()));
-            }
-            before = Some(events);
-            match self.source.enlist(readiness, cx) {
-                Ok(()) => Poll::Pending,
-                Err(error) => Poll::Ready(Err(error)),
-            }
-        })
-        .await
+        poll_fn(|cx| self.source.poll_ready(readiness, &mut before, cx)).await
     }
 }
 

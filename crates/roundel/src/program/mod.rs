@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod external;
 mod first_completed;
+mod flow;
 mod gather;
 mod handle;
 mod instant;
@@ -70,6 +71,7 @@ pub use threads::to_thread;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};
 
+pub(crate) use flow::{Flow, Ticket};
 #[cfg(feature = "sim")]
 pub(crate) use instant::try_now;
 pub(crate) use operation::Operation;

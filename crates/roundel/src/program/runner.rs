@@ -15,6 +15,7 @@ use super::source::Readiness;
 use super::task::Task;
 use crate::dispatcher::{Clock, Host, Order, Tracer};
 use crate::files::FileAccess;
+use crate::reactor::StreamAccess;
 
 /// Runs `main` to its end, on a real clock, and gives what it comes to.
 ///
@@ -134,6 +135,15 @@ impl Runner {
     /// Returns an error while any is being read or written, and if there is no such way.
     pub fn set_file_access(&mut self, access: FileAccess) -> io::Result<()> {
         self.core.dispatcher.set_file_access(access)
+    }
+
+    /// Says which way connections are received from and sent to from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error while any is being received from or sent to by a ring, and if there is no such way.
+    pub fn set_stream_access(&mut self, access: StreamAccess) -> io::Result<()> {
+        self.core.dispatcher.set_stream_access(access)
     }
 
     /// Gives the runtime a name: its main task has it in reports, where it is `main` otherwise.

@@ -26,8 +26,8 @@ pub(crate) enum Readiness {
 
 /// A descriptor as the runtime knows it. Its owner keeps it open until this is closed.
 pub(crate) struct Source {
-    core: Rc<Core>,
-    fd: RawFd,
+    pub(super) core: Rc<Core>,
+    pub(super) fd: RawFd,
     reader: Side,
     writer: Side,
 }
@@ -58,11 +58,6 @@ impl Source {
         })
     }
 
-    /// Returns how many events there have been.
-    pub(crate) fn events(&self, readiness: Readiness) -> u64 {
-        self.side(readiness).events.get()
-    }
-
     /// Calls `attempt` until it does not say that it would block, waiting for events between.
     ///
     /// A task that never has to wait lets the others go first every now and then.
@@ -70,33 +65,60 @@ impl Source {
         self: &Rc<Self>,
         readiness: Readiness,
         cx: &Context<'_>,
-        mut attempt: impl FnMut() -> io::Result<T>,
+        attempt: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if !self.core.spend() {
-            cx.waker().wake_by_ref();
+        if !self.may_go_on(cx) {
             return Poll::Pending;
         }
+        match self.attempt(readiness, attempt) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => self.wait(readiness, cx),
+        }
+    }
+
+    /// Counts a use, and returns whether the task may go on; otherwise it will be woken.
+    #[inline]
+    pub(super) fn may_go_on(&self, cx: &Context<'_>) -> bool {
+        let may = self.core.spend();
+        if !may {
+            cx.waker().wake_by_ref();
+        }
+        may
+    }
+
+    /// Calls `attempt`, unless that is known to be in vain, and returns nothing if it would block.
+    pub(super) fn attempt<T>(
+        &self,
+        readiness: Readiness,
+        mut attempt: impl FnMut() -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
         let side = self.side(readiness);
         if side.is_drained.get() && side.is_watched.get() {
-            return self.wait(readiness, cx);
+            return None;
         }
         loop {
             match attempt() {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     side.is_drained.set(true);
-                    return self.wait(readiness, cx);
+                    return None;
                 }
-                outcome => return Poll::Ready(outcome),
+                outcome => return Some(outcome),
             }
         }
     }
 
-    fn wait<T>(self: &Rc<Self>, readiness: Readiness, cx: &Context<'_>) -> Poll<io::Result<T>> {
-        match self.enlist(readiness, cx) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
+    /// Reads as [`attempt`](Self::attempt) does, into a buffer with room for `room` bytes.
+    pub(super) fn attempt_read(
+        &self,
+        room: usize,
+        read: impl FnMut() -> io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        let outcome = self.attempt(Readiness::Readable, read);
+        if let Some(Ok(count)) = outcome {
+            self.reader.is_drained.set(0 < count && count < room);
         }
+        outcome
     }
 
     /// Reads as [`poll`](Self::poll) does, into a buffer with room for `room` bytes.
@@ -106,21 +128,45 @@ impl Source {
         cx: &Context<'_>,
         read: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let outcome = self.poll(Readiness::Readable, cx, read);
-        if let Poll::Ready(Ok(count)) = outcome {
-            self.reader.is_drained.set(0 < count && count < room);
+        if !self.may_go_on(cx) {
+            return Poll::Pending;
         }
-        outcome
+        match self.attempt_read(room, read) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => self.wait(Readiness::Readable, cx),
+        }
     }
 
-    /// Has the task woken at the next event.
-    pub(crate) fn enlist(
+    /// Has the task woken at the next event, for which the descriptor is watched.
+    pub(super) fn wait<T>(
         self: &Rc<Self>,
         readiness: Readiness,
         cx: &Context<'_>,
-    ) -> io::Result<()> {
+    ) -> Poll<io::Result<T>> {
+        match self.enlist(readiness, cx) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Waits for the next event since the first call, which has nothing in `before`.
+    pub(crate) fn poll_ready(
+        self: &Rc<Self>,
+        readiness: Readiness,
+        before: &mut Option<u64>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let events = self.side(readiness).events.get();
+        if before.is_some_and(|before| before != events) {
+            return Poll::Ready(Ok(()));
+        }
+        *before = Some(events);
+        self.wait(readiness, cx)
+    }
+
+    /// Has the task woken at the next event.
+    fn enlist(self: &Rc<Self>, readiness: Readiness, cx: &Context<'_>) -> io::Result<()> {
         let side = self.side(readiness);
-        let waker = TaskWaker::of(cx);
         if !side.is_watched.get() {
             let dispatcher = &self.core.dispatcher;
             let replaced = match readiness {
@@ -134,13 +180,25 @@ impl Source {
             drop(replaced?);
             side.is_watched.set(true);
         }
-        let mut waiting = side.waiting.borrow_mut();
+        self.list(readiness, cx);
+        Ok(())
+    }
+
+    /// Has the task woken at the next event, which somebody else sees to.
+    pub(super) fn list(&self, readiness: Readiness, cx: &Context<'_>) {
+        let waker = TaskWaker::of(cx);
+        let mut waiting = self.side(readiness).waiting.borrow_mut();
         if !waiting.iter().any(|known| known.will_wake(&waker)) {
             waiting.push(waker);
         }
         drop(waiting);
         note(|| format!("descriptor {} to become {readiness:?}", self.fd).to_lowercase());
-        Ok(())
+    }
+
+    /// Returns whether the poller watches the descriptor.
+    #[inline]
+    pub(super) fn is_watched(&self, readiness: Readiness) -> bool {
+        self.side(readiness).is_watched.get()
     }
 
     /// Wakes whoever waits; if nobody does, the descriptor is not watched any more.
@@ -167,7 +225,8 @@ impl Source {
         drop(waiting);
     }
 
-    fn unwatch(&self, readiness: Readiness) {
+    /// Has the poller forget the descriptor.
+    pub(super) fn unwatch(&self, readiness: Readiness) {
         if !self.side(readiness).is_watched.replace(false) {
             return;
         }

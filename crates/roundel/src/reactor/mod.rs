@@ -5,6 +5,7 @@
 //! come back here.
 
 mod fresh;
+mod streams;
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,6 +17,9 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use self::fresh::Fresh;
+pub use self::streams::StreamAccess;
+use self::streams::Streams;
+pub(crate) use self::streams::{Inlet, Outlet};
 use crate::sys::{Event, Events, Interest, Notifier, Poller};
 
 /// The longest single wait; who wants to wait longer does so again.
@@ -40,7 +44,10 @@ pub(crate) struct Reactor<J> {
     slots: RefCell<Vec<Slot<J>>>,
     events: RefCell<Events>,
     fresh: Fresh,
+    streams: Streams<J>,
     counts: Cell<Counts>,
+    /// How often the operating system has been asked.
+    waits: Cell<u64>,
     /// How much may be run before the operating system is asked, if nobody is impatient.
     full_patience: usize,
     patience: Cell<usize>,
@@ -53,7 +60,9 @@ impl<J: Told> Reactor<J> {
             slots: RefCell::default(),
             events: RefCell::default(),
             fresh: Fresh::default(),
+            streams: Streams::default(),
             counts: Cell::default(),
+            waits: Cell::new(0),
             full_patience: patience,
             patience: Cell::new(patience),
         })
@@ -126,15 +135,27 @@ impl<J: Told> Reactor<J> {
         self.update(fd, |slot| slot.internal = true);
     }
 
+    /// Returns how often the operating system has been asked.
+    #[inline]
+    pub(crate) fn waits(&self) -> u64 {
+        self.waits.get()
+    }
+
     /// Returns how many descriptors are watched at all.
     pub(crate) fn watched(&self) -> usize {
-        self.counts.get().watched
+        self.counts.get().watched + self.streams.under_way()
     }
 
     /// Returns how many descriptors are watched for the program's sake.
     pub(crate) fn awaited(&self) -> usize {
         let counts = self.counts.get();
-        counts.watched - counts.internal
+        counts.watched - counts.internal + self.streams.awaited()
+    }
+
+    /// Returns whether the kernel is to be told of something, or may have done it already.
+    #[inline]
+    pub(crate) fn is_stirring(&self) -> bool {
+        self.streams.is_stirring()
     }
 
     /// Returns how much may be run before the operating system is asked: next to nothing while a
@@ -165,7 +186,7 @@ impl<J: Told> Reactor<J> {
 
     /// Returns whether the last wait has left events to collect.
     pub(crate) fn has_events(&self) -> bool {
-        self.fresh.has_ready() || !self.events.borrow().is_empty()
+        self.fresh.has_ready() || self.streams.has_heard() || !self.events.borrow().is_empty()
     }
 
     /// Takes the events of the last wait and hands `ready` the jobs that are to be told.
@@ -200,6 +221,7 @@ impl<J: Told> Reactor<J> {
         events.clear();
         self.events.replace(events);
         self.collect_fresh(&mut ready);
+        self.streams.collect(&mut ready);
     }
 
     /// Shows `visit` every job that waits for a descriptor.
@@ -207,17 +229,18 @@ impl<J: Told> Reactor<J> {
         for slot in self.slots.borrow().iter() {
             slot.reader.iter().chain(&slot.writer).for_each(&mut *visit);
         }
+        self.streams.visit(visit);
     }
 
     /// Lets go of the poller and of all jobs, which are returned.
     pub(crate) fn close(&self) -> Vec<J> {
         drop(self.poller.take());
         self.fresh.clear();
-        let slots = self.slots.take();
+        let slots = self.slots.take().into_iter();
         self.count(Counts::default());
         slots
-            .into_iter()
             .flat_map(|slot| slot.reader.into_iter().chain(slot.writer))
+            .chain(self.streams.close())
             .collect()
     }
 
@@ -296,18 +319,29 @@ pub(crate) struct Wait<'r, J> {
     timeout: Option<Duration>,
 }
 
-impl<J> Wait<'_, J> {
+impl<J: Told> Wait<'_, J> {
     /// Enters the kernel; the events are left for [`Reactor::collect`].
     pub(crate) fn run(&self) -> io::Result<()> {
+        let Reactor {
+            streams,
+            events,
+            waits,
+            ..
+        } = self.reactor;
+        waits.set(waits.get() + 1);
+        streams.leave_to_parent();
         let is_long = self.timeout != Some(Duration::ZERO);
-        let timeout = if self.reactor.see_fresh(&self.poller, is_long) {
+        let timeout = if self.reactor.see_fresh(&self.poller, is_long) || streams.has_heard() {
             Some(Duration::ZERO)
         } else {
             self.timeout
         };
-        let mut events = self.reactor.events.take();
-        let outcome = self.poller.wait(&mut events, timeout);
-        self.reactor.events.replace(events);
+        let mut found = events.take();
+        let outcome = match streams.wait(&self.poller, &mut found, timeout) {
+            Some(outcome) => outcome,
+            None => self.poller.wait(&mut found, timeout),
+        };
+        events.replace(found);
         outcome
     }
 }

@@ -117,6 +117,12 @@ impl Poller {
     }
 }
 
+impl AsRawFd for Poller {
+    fn as_raw_fd(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+}
+
 /// The events of the last wait, in a buffer that is used again.
 #[derive(Default)]
 pub(crate) struct Events {

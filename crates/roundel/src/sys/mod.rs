@@ -4,7 +4,7 @@
 //! and kqueue with a pipe.
 //! A [`Poller`] tells which descriptors are ready, a [`Notifier`] makes it return from any thread.
 //! Files are always ready and yet take their time: a [`Transfer`] says what to do to one, and a [`Ring`],
-//! where there is one, has the kernel do it.
+//! where there is one, has the kernel do it. A [`StreamRing`] has it receive and send for connections.
 
 mod connect;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -19,10 +19,15 @@ mod no_uring;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod nowait;
 mod process;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod provided;
+mod report;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod self_pipe;
 mod signals;
 pub mod socket;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod stream_ring;
 mod transfer;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod uring;
@@ -36,17 +41,19 @@ pub(crate) use {
     epoll::{Events, Poller},
     eventfd::Notifier,
     nowait::{fill_now, read_now, write_now},
+    stream_ring::{PIECE, StreamRing},
     uring::Ring,
 };
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) use {
     kqueue::{Events, Poller},
-    no_uring::{Ring, fill_now, read_now, write_now},
+    no_uring::{PIECE, Ring, StreamRing, fill_now, read_now, write_now},
     self_pipe::Notifier,
 };
 
 pub(crate) use fork::Generation;
+pub(crate) use report::Report;
 pub use transfer::Transfer;
 pub(crate) use transfer::is_appended_to;
 

@@ -5,7 +5,7 @@
 //! kept for the next one who wants it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -95,13 +95,11 @@ fn add_pipe(pipes: &mut Vec<Pipe>) -> io::Result<usize> {
         fcntl_setfd(end, FdFlags::CLOEXEC)?;
         ioctl_fionbio(end, true)?;
     }
-    let [reader, writer]: [&'static OwnedFd; 2] =
-        [reader, writer].map(|end| &*Box::leak(Box::new(end)));
     SEEN[place]
         .writer
-        .store(writer.as_raw_fd(), Ordering::Relaxed);
+        .store(writer.into_raw_fd(), Ordering::Relaxed);
     pipes.push(Pipe {
-        reader,
+        reader: Box::leak(Box::new(reader)),
         is_free: true,
     });
     Ok(place)

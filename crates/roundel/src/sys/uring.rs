@@ -221,7 +221,7 @@ fn entry(transfer: &mut Transfer) -> squeue::Entry {
     }
 }
 
-fn outcome(result: i32) -> io::Result<usize> {
+pub(super) fn outcome(result: i32) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
 }
 

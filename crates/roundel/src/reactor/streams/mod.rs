@@ -1,0 +1,401 @@
+//! Connections for which the kernel receives and sends, by a ring.
+//!
+//! To wait for a connection, and then to receive, are two system calls for each message; here a connection is
+//! received from until further notice, and what comes lies in its [`Inlet`] by the time that its job is told. A
+//! connection whose reader falls behind is received from no more, so that its peer has to wait as it would without this.
+//!
+//! Where there is no ring, everything here says so, and readiness does it.
+
+mod ends;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use slab::Slab;
+
+use self::ends::Receiving;
+pub(crate) use self::ends::{Inlet, Outlet};
+use super::{Reactor, Told};
+use crate::sys::{Events, Poller, Report, StreamRing};
+
+/// Which way connections are received from and sent to: see [`Runner::set_stream_access`](crate::Runner::set_stream_access).
+///
+/// By a ring (Linux' `io_uring`, of 6.1 or later) the kernel receives small messages as they come, and sends what all tasks of a turn
+/// have written, by a single call. A program can't tell, but by its speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamAccess {
+    /// By a ring what is small, where there is a ring; all else when the poller says that a connection is ready.
+    #[default]
+    Best,
+    /// As with `Best`, but there has to be a ring.
+    Ring,
+    /// When the poller says that a connection is ready.
+    Poller,
+}
+
+/// What is under way, and the jobs that are told.
+pub(super) struct Streams<J> {
+    /// Made when it is first needed, and taken away while it is waited for.
+    ring: RefCell<Option<Box<StreamRing>>>,
+    /// There is no ring to be had, or none is wanted.
+    goes_without: Cell<bool>,
+    /// By the ring's keys.
+    receives: RefCell<Slab<Receive<J>>>,
+    /// By the ring's keys.
+    sends: RefCell<Slab<Send<J>>>,
+    /// The jobs that are to be told.
+    heard: RefCell<Vec<J>>,
+    /// Something is to be handed over, or may be done.
+    is_stirring: Cell<bool>,
+    /// How many receives somebody waits for.
+    heeded: Cell<usize>,
+}
+
+struct Receive<J> {
+    fd: RawFd,
+    /// Nobody, if the connection has been closed meanwhile.
+    owner: Option<(J, Rc<Inlet>)>,
+}
+
+struct Send<J> {
+    job: J,
+    outlet: Rc<Outlet>,
+}
+
+impl<J> Default for Streams<J> {
+    fn default() -> Self {
+        Self {
+            ring: RefCell::default(),
+            goes_without: Cell::new(false),
+            receives: RefCell::default(),
+            sends: RefCell::default(),
+            heard: RefCell::default(),
+            is_stirring: Cell::new(false),
+            heeded: Cell::new(0),
+        }
+    }
+}
+
+impl<J> Streams<J> {
+    /// Returns whether something is to be handed over, or may be done.
+    #[inline]
+    pub(super) fn is_stirring(&self) -> bool {
+        self.is_stirring.get()
+    }
+
+    /// Returns how many receives and sends are under way.
+    pub(super) fn under_way(&self) -> usize {
+        let ring = self.ring.borrow();
+        ring.as_ref().map_or(0, |ring| ring.under_way())
+    }
+
+    /// Returns how many of them somebody waits for.
+    pub(super) fn awaited(&self) -> usize {
+        self.heeded.get() + self.sends.borrow().len()
+    }
+
+    /// Returns whether jobs are to be told.
+    pub(super) fn has_heard(&self) -> bool {
+        !self.heard.borrow().is_empty()
+    }
+
+    /// Hands `tell` the jobs that are to be told.
+    pub(super) fn collect(&self, tell: &mut impl FnMut(J)) {
+        let mut heard = self.heard.take();
+        heard.drain(..).for_each(tell);
+        self.heard.replace(heard);
+    }
+
+    /// Shows `visit` every job that waits for a connection, or is to be told.
+    pub(super) fn visit(&self, visit: &mut dyn FnMut(&J)) {
+        let receives = self.receives.borrow();
+        let owners = receives.iter().filter_map(|(_, each)| each.owner.as_ref());
+        owners.for_each(|(job, _)| visit(job));
+        let sends = self.sends.borrow();
+        sends.iter().for_each(|(_, send)| visit(&send.job));
+        self.heard.borrow().iter().for_each(visit);
+    }
+
+    fn heed(&self, inlet: &Inlet) {
+        if !inlet.is_heeded.replace(true) {
+            self.heeded.set(self.heeded.get() + 1);
+        }
+    }
+
+    fn unheed(&self, inlet: &Inlet) {
+        if inlet.is_heeded.replace(false) {
+            self.heeded.set(self.heeded.get() - 1);
+        }
+    }
+
+    fn find_ring(&self) {
+        self.leave_to_parent();
+        if !self.goes_without.get() && self.ring.borrow().is_none() {
+            match StreamRing::new() {
+                Ok(ring) => drop(self.ring.replace(Some(Box::new(ring)))),
+                Err(_) => self.goes_without.set(true),
+            }
+        }
+    }
+
+    /// Gives up, in a forked child, what the parent has under way.
+    pub(super) fn leave_to_parent(&self) {
+        let ring = self.ring.borrow();
+        if ring.as_ref().is_some_and(|ring| ring.is_past()) {
+            drop(ring);
+            let jobs = self.give_up(libc::ECANCELED);
+            self.heard.replace(jobs);
+        }
+    }
+
+    /// Goes without the ring from now on, and returns the jobs that will not be told.
+    fn give_up(&self, reason: i32) -> Vec<J> {
+        self.goes_without.set(true);
+        // It waits for the kernel, so that nobody uses the connections' descriptors any more.
+        drop(self.ring.take());
+        self.heeded.set(0);
+        self.is_stirring.set(false);
+        let mut jobs = self.heard.take();
+        for (job, inlet) in self
+            .receives
+            .take()
+            .into_iter()
+            .filter_map(|(_, it)| it.owner)
+        {
+            inlet.state.set(Receiving::Not);
+            inlet.is_heeded.set(false);
+            jobs.push(job);
+        }
+        for (_, Send { job, outlet }) in self.sends.take() {
+            outlet.end(Err(io::Error::from_raw_os_error(reason)));
+            jobs.push(job);
+        }
+        jobs
+    }
+
+    pub(super) fn close(&self) -> Vec<J> {
+        self.give_up(libc::ENOTCONN)
+    }
+}
+
+impl<J: Clone> Streams<J> {
+    /// Waits in the ring, and leaves with `events` what the poller has by then. Does nothing if nothing is under way
+    /// in the ring.
+    pub(super) fn wait(
+        &self,
+        poller: &Poller,
+        events: &mut Events,
+        timeout: Option<Duration>,
+    ) -> Option<io::Result<()>> {
+        if !self.is_stirring.get() && self.under_way() == 0 {
+            return None;
+        }
+        let mut ring = self.ring.take()?;
+        self.is_stirring.set(false);
+        let mut outcome = ring.wait(poller, timeout);
+        self.reap(&mut ring);
+        if ring.take_poller_news() && outcome.is_ok() {
+            outcome = poller.wait(events, Some(Duration::ZERO));
+        }
+        self.ring.replace(Some(ring));
+        Some(outcome)
+    }
+
+    fn reap(&self, ring: &mut StreamRing) {
+        // What came when all pieces were in use, and what comes faster than it is taken.
+        let (mut starved, mut flooded) = (Vec::new(), Vec::new());
+        ring.reap(|report| match report {
+            Report::Sent { key, outcome } => {
+                let Send { job, outlet } = self.sends.borrow_mut().remove(key);
+                outlet.end(outcome);
+                self.heard.borrow_mut().push(job);
+            }
+            Report::Received {
+                key,
+                outcome: Err(error),
+                is_last: true,
+            } if error.raw_os_error() == Some(libc::ENOBUFS) => starved.push(key),
+            Report::Received {
+                key,
+                outcome,
+                is_last: true,
+            } => self.ended(key, Some(outcome)),
+            Report::Received { key, outcome, .. } => {
+                if !self.received(key, outcome) {
+                    flooded.push(key);
+                }
+            }
+        });
+        if !starved.is_empty() {
+            ring.provide_more();
+        }
+        for key in starved {
+            self.receive_again(ring, key);
+        }
+        for key in flooded {
+            self.cancel(ring, key);
+        }
+    }
+
+    /// Hands over what has come, and returns whether more may come.
+    fn received(&self, key: usize, outcome: io::Result<&[u8]>) -> bool {
+        let receives = self.receives.borrow();
+        let Some((job, inlet)) = &receives[key].owner else {
+            return true;
+        };
+        self.unheed(inlet);
+        self.heard.borrow_mut().push(job.clone());
+        inlet.put(outcome)
+    }
+
+    /// Hands over what has come, if that was more than a refusal, after which nothing does.
+    fn ended(&self, key: usize, outcome: Option<io::Result<&[u8]>>) {
+        let receive = self.receives.borrow_mut().remove(key);
+        if let Some((job, inlet)) = receive.owner {
+            self.unheed(&inlet);
+            if let Some(outcome) = outcome {
+                inlet.put(outcome);
+            }
+            inlet.state.set(Receiving::Not);
+            self.heard.borrow_mut().push(job);
+        }
+    }
+
+    fn receive_again(&self, ring: &mut StreamRing, key: usize) {
+        let receives = self.receives.borrow();
+        let receive = &receives[key];
+        if let Some((_, inlet)) = &receive.owner
+            && matches!(inlet.state.get(), Receiving::Until { .. })
+        {
+            let batch = ring.receive(key, receive.fd);
+            inlet.state.set(Receiving::Until { key, batch });
+            self.is_stirring.set(true);
+            return;
+        }
+        drop(receives);
+        self.ended(key, None);
+    }
+
+    fn cancel(&self, ring: &mut StreamRing, key: usize) {
+        let receives = self.receives.borrow();
+        // What has ended meanwhile needs no end, and its key may be another's.
+        if let Some((_, inlet)) = receives.get(key).and_then(|each| each.owner.as_ref())
+            && matches!(inlet.state.get(), Receiving::Until { .. })
+        {
+            ring.cancel_receive(key);
+            inlet.state.set(Receiving::Ending { key });
+            self.is_stirring.set(true);
+        }
+    }
+}
+
+impl<J: Told> Reactor<J> {
+    /// Says which way connections are received from and sent to from now on.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`io::ErrorKind::ResourceBusy`] while a ring is at work, and the operating system's error if a ring is
+    /// wanted and can't be had.
+    pub(crate) fn set_stream_access(&self, access: StreamAccess) -> io::Result<()> {
+        let streams = &self.streams;
+        if streams.under_way() > 0 {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        let ring = match access {
+            StreamAccess::Ring => Some(Box::new(StreamRing::new()?)),
+            StreamAccess::Best | StreamAccess::Poller => None,
+        };
+        drop(streams.ring.replace(ring));
+        streams.goes_without.set(access == StreamAccess::Poller);
+        Ok(())
+    }
+
+    /// Receives from `fd` into `inlet`, which is not open, and has `job` told whenever something has come. Returns
+    /// whether that can be had.
+    ///
+    /// The descriptor has to stay open until [`shut`](Self::shut).
+    pub(crate) fn receive(&self, fd: RawFd, inlet: &Rc<Inlet>, job: impl FnOnce() -> J) -> bool {
+        let streams = &self.streams;
+        streams.find_ring();
+        let mut ring = streams.ring.borrow_mut();
+        let Some(ring) = &mut *ring else {
+            return false;
+        };
+        let owner = Some((job(), Rc::clone(inlet)));
+        let key = streams.receives.borrow_mut().insert(Receive { fd, owner });
+        let batch = ring.receive(key, fd);
+        inlet.state.set(Receiving::Until { key, batch });
+        streams.heed(inlet);
+        streams.is_stirring.set(true);
+        true
+    }
+
+    /// Hears that somebody waits for what comes into `inlet`, which is open.
+    #[inline]
+    pub(crate) fn heed(&self, inlet: &Inlet) {
+        self.streams.heed(inlet);
+    }
+
+    /// Sends `bytes` to `fd`, and has `job` told when `outlet`, which is not busy, says how many have gone. Returns
+    /// whether that can be had.
+    ///
+    /// The descriptor has to stay open until [`shut`](Self::shut).
+    pub(crate) fn send(
+        &self,
+        fd: RawFd,
+        outlet: &Rc<Outlet>,
+        bytes: &[u8],
+        job: impl FnOnce() -> J,
+    ) -> bool {
+        let streams = &self.streams;
+        streams.find_ring();
+        let mut ring = streams.ring.borrow_mut();
+        let Some(ring) = &mut *ring else {
+            return false;
+        };
+        let mut sends = streams.sends.borrow_mut();
+        let entry = sends.vacant_entry();
+        outlet.begin(ring.send(entry.key(), fd, bytes));
+        entry.insert(Send {
+            job: job(),
+            outlet: Rc::clone(outlet),
+        });
+        streams.is_stirring.set(true);
+        true
+    }
+
+    /// Lets go of a connection, whose descriptor may be closed then. What is being sent goes on.
+    pub(crate) fn shut(&self, inlet: &Inlet, outlet: &Outlet) {
+        if !inlet.is_open() && !outlet.is_busy() {
+            return;
+        }
+        let streams = &self.streams;
+        streams.leave_to_parent();
+        let mut begun = [outlet.batch.get(), None];
+        let mut owner = None;
+        if let Receiving::Until { key, .. } | Receiving::Ending { key } = inlet.state.get() {
+            streams.unheed(inlet);
+            owner = streams.receives.borrow_mut()[key].owner.take();
+        }
+        if let Some(ring) = &mut *streams.ring.borrow_mut() {
+            if let Receiving::Until { key, batch } = inlet.state.get() {
+                ring.cancel_receive(key);
+                streams.is_stirring.set(true);
+                begun[1] = Some(batch);
+            }
+            // The kernel has to know the connection before its number can be another's.
+            if begun
+                .into_iter()
+                .flatten()
+                .any(|batch| ring.is_queued(batch))
+            {
+                ring.submit();
+            }
+        }
+        // Whoever it belongs to may be called by its end.
+        drop(owner);
+    }
+}
