@@ -59,8 +59,8 @@ bench-rust: ## Measure the Rust runtime against others
 	cargo run --release --quiet --manifest-path benchmarks/rust/Cargo.toml -- $(ROWS)
 
 ##@ Test
-.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak fuzz fuzz-rust fuzz-python loom asan
-test: test-rust test-doc loom test-each test-services ## Run every test, on every interpreter that is found
+.PHONY: test test-rust test-doc test-each test-python test-parity test-cpython test-debug test-services services soak fuzz fuzz-rust fuzz-python loom memcheck miri asan
+test: test-rust test-doc loom memcheck test-each test-services ## Run every test, on every interpreter that is found
 
 test-rust: ## Run the core's tests
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --all-features; else cargo test --all-features; fi
@@ -120,6 +120,26 @@ fuzz-python: .venvs/$$(PY)/.built ## Fuzz the extension's readers and TLS beside
 loom: ## Run what the core shares between threads in every interleaving
 	RUSTFLAGS="--cfg loom" cargo test --profile fast --test loom
 
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+
+memcheck: ## Run the core's tests under AddressSanitizer, leaks and all, where there is a nightly Rust
+	@if rustc +nightly --version >/dev/null 2>&1; then \
+		export RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan; \
+		set -- --quiet --target $(HOST) --package roundel --all-features; set -x; \
+		cargo +nightly build "$$@" --examples; \
+		cargo +nightly test "$$@" --tests; \
+	else \
+		echo "there is no nightly Rust (rustup toolchain install nightly), so nothing is tested under AddressSanitizer"; \
+	fi
+
+# What needs no sockets, files, processes or real time: Miri knows few of the system's calls.
+MIRI_TESTS ?= cancel deadlock first_completed handles interrupted lines locks meetings model primitives queue stream_buffer sync \
+	task_group tasks threads time timers turn wakers
+
+miri: ## Run the core's tests under Miri, for an hour (needs nightly Rust with Miri)
+	MIRIFLAGS=-Zmiri-disable-isolation RUSTFLAGS="--cfg rustix_use_libc" CARGO_TARGET_DIR=target/miri \
+		cargo +nightly miri test --quiet --package roundel $(addprefix --test ,$(MIRI_TESTS))
+
 asan: .venv/.ready .venvs/asan/.ready ## Run the Python tests under AddressSanitizer (needs nightly Rust)
 	rm -rf build/wheels/asan
 	RUSTUP_TOOLCHAIN=nightly RUSTFLAGS=-Zsanitizer=address .venv/bin/maturin build --quiet --profile fast --compatibility linux \
@@ -130,8 +150,8 @@ asan: .venv/.ready .venvs/asan/.ready ## Run the Python tests under AddressSanit
 		.venvs/asan/bin/python tests/cpython/run.py
 
 ##@ Check
-.PHONY: ci lint types docs shape fmt check-free-threaded
-ci: lint types docs shape check-free-threaded test ## Run all that a change must pass
+.PHONY: ci lint types docs shape fmt check-free-threaded check-elsewhere
+ci: lint types docs shape check-free-threaded check-elsewhere test ## Run all that a change must pass
 
 lint: .venv/.ready ## Check format and lint of Rust and Python
 	cargo fmt --all --check
@@ -159,6 +179,9 @@ fmt: .venv/.ready ## Format Rust and Python
 
 check-free-threaded: ## Compile for free-threaded CPython 3.14
 	PYO3_CONFIG_FILE=$(CURDIR)/scripts/free-threaded.cfg cargo check --package roundel-python
+
+check-elsewhere: ## Compile the core for macOS and by the oldest Rust, where these can be had
+	@scripts/check-elsewhere.sh
 
 # .venv is for developing: tools, and the package as it stands in the tree.
 .venv/.ready: pyproject.toml

@@ -10,7 +10,7 @@ use roundel::{
     Error, Order, Queue, current_task, first_completed, shield, sleep, spawn, spawn_named,
 };
 use roundel::{timeout, yield_now};
-use support::{Farewell, Log, simulate, simulate_in};
+use support::{Farewell, Log, many, simulate, simulate_in};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,7 +83,7 @@ fn one_future_or_none_are_no_special_case() {
 
 #[test]
 fn no_item_is_lost_with_a_getter_that_loses() {
-    for seed in 0..1_000 {
+    for seed in 0..many(1_000) {
         simulate_in(Order::Seeded(seed), async move {
             let queue = std::rc::Rc::new(Queue::bounded(1));
             let producer = spawn({

@@ -20,7 +20,7 @@ use roundel::{
 };
 
 use interrupted::{Interrupted, Interruption};
-use support::simulate_in;
+use support::{many, simulate_in};
 
 type Work = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -31,7 +31,7 @@ fn interrupt<S: 'static, A: Future<Output = ()> + 'static>(
     works: impl Fn(&Rc<S>) -> Vec<Work>,
     after: impl Fn(Rc<S>, Vec<JoinHandle<()>>) -> A,
 ) {
-    for seed in 0..1_000 {
+    for seed in 0..many(1_000) {
         let shared = Rc::new(shared());
         let interruption = Interruption::by_seed(seed, 8);
         let works = works(&shared);
@@ -344,7 +344,7 @@ fn who_receives_hears_of_a_sender_that_is_dropped() {
 
 #[test]
 fn no_change_is_missed_by_who_looks_again() {
-    for seed in 0..1_000 {
+    for seed in 0..many(1_000) {
         simulate_in(Order::Seeded(seed), async move {
             let (sender, mut receiver) = watch::channel(0);
             let writer = spawn(async move {

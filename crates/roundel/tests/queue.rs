@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundel::{Error, Queue, gather, sleep, spawn, timeout, yield_now};
-use support::{Log, simulate};
+use support::{Log, many, simulate};
 
 #[test]
 fn items_come_out_in_the_order_in_which_they_went_in() {
@@ -261,7 +261,7 @@ fn a_cancelled_putter_passes_its_room_on_and_keeps_its_item() {
 fn the_places_of_many_who_gave_up_are_used_again() {
     simulate(async {
         let queue = Queue::<u32>::unbounded();
-        for _ in 0..10_000 {
+        for _ in 0..many(10_000) {
             let waiting = timeout(Duration::from_secs(1), queue.get());
             assert!(waiting.await.is_err());
         }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use roundel::{Error, Order, Queue, sleep, spawn, task_group, timeout, yield_now};
-use support::{Farewell, Log, fail, simulate, simulate_in};
+use support::{Farewell, Log, fail, many, simulate, simulate_in};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -245,7 +245,7 @@ fn a_group_that_spawns_for_ever_keeps_nothing_of_what_has_ended() {
                 sleep(3600 * SECOND).await;
                 Ok::<_, Error>(())
             });
-            for _ in 0..1_000 {
+            for _ in 0..many(1_000) {
                 group.spawn(async { Ok::<_, Error>(()) }).await?;
                 assert_eq!(group.len(), 1);
             }
@@ -287,7 +287,7 @@ fn no_task_outlives_its_group_wherever_that_is_dropped() {
     }
 
     let alive = Rc::new(Cell::new(0));
-    for seed in 0..1_000_u64 {
+    for seed in 0..many(1_000) {
         let alive = Rc::clone(&alive);
         simulate_in(Order::Seeded(seed), async move {
             let counted = Rc::clone(&alive);

@@ -81,10 +81,6 @@ impl StreamRing {
         match *self {}
     }
 
-    pub(crate) fn has_queued(&mut self) -> bool {
-        match *self {}
-    }
-
     pub(crate) fn is_queued(&self, _batch: u64) -> bool {
         match *self {}
     }

@@ -3,6 +3,10 @@
 use std::io;
 
 /// What has become of an operation.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    expect(dead_code, reason = "where there is no ring, nobody says anything")
+)]
 pub(crate) enum Report<'r> {
     /// A piece has come; nothing at the end of what will come.
     Received {

@@ -157,7 +157,7 @@ impl StreamRing {
     }
 
     /// Returns whether there is something to hand over.
-    pub(crate) fn has_queued(&mut self) -> bool {
+    fn has_queued(&mut self) -> bool {
         !self.queues.submission().is_empty()
     }
 

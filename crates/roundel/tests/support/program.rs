@@ -7,6 +7,11 @@ use std::rc::Rc;
 
 use roundel::{Clock, Error, Order, Runner};
 
+/// How often to do it: under Miri, which is some hundred times as slow, a hundredth.
+pub(crate) fn many(times: u64) -> u64 {
+    if cfg!(miri) { times / 100 } else { times }
+}
+
 /// Runs a program on the virtual clock, first come, first served.
 pub(crate) fn simulate<F: Future + 'static>(program: F) -> F::Output {
     simulate_in(Order::Fifo, program)
