@@ -12,6 +12,14 @@ macro_rules! rows {
         $row!($table, "yield, 1 task", 15.0, 1_000_000, Cpu, yields);
         $row!(
             $table,
+            "yield, 2 tasks",
+            3.0,
+            1_000_000,
+            Cpu,
+            yields_of::<_, 2>
+        );
+        $row!(
+            $table,
             "yield, 100 tasks",
             3.0,
             1_000_000,

@@ -10,15 +10,17 @@
 #![allow(clippy::print_stdout, reason = "a program that prints")]
 #![allow(clippy::disallowed_methods, reason = "the time it takes is real")]
 
+use std::io;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
+use roundel::net::{UnixStream, copy};
 use roundel::sim::Network;
 use roundel::{
-    Clock, Error, Lock, Order, Queue, Runner, Semaphore, gather, oneshot, sleep, spawn, task_group,
-    timeout, to_thread, yield_now,
+    Clock, Error, Lock, Order, Queue, Runner, Semaphore, StreamAccess, gather, oneshot, sleep,
+    spawn, task_group, timeout, to_thread, yield_now,
 };
 
 /// Workers that take from a queue, share a lock and a few permits, and give up at any moment.
@@ -79,6 +81,84 @@ async fn talk(network: Network, seed: u64) {
     drop(gather!(receiver, timeout(Duration::from_secs(9), server)).await);
 }
 
+/// Numbers that look random, and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 40).unwrap_or(0) % limit
+    }
+}
+
+/// The bytes of a stream from a position on.
+fn text(from: usize, count: usize) -> Vec<u8> {
+    let byte = |position: usize| (position % 251).to_le_bytes()[0];
+    (from..from + count).map(byte).collect()
+}
+
+/// A client that sends messages of all sizes over a real connection and has them back, until it has enough, loses patience in
+/// the midst of something or goes away. What it gets is what it has sent, in this order.
+async fn exchange(stream: UnixStream, seed: u64) -> io::Result<()> {
+    let mut dice = Dice(seed);
+    let (mut sent, mut received) = (0, 0);
+    let mut buffer = vec![0; 40_000];
+    for _ in 0..dice.below(30) {
+        let size = 1 + if dice.below(5) == 0 {
+            dice.below(30_000)
+        } else {
+            dice.below(300)
+        };
+        let message = text(sent, size);
+        let send = async {
+            match seed % 3 {
+                0 => AsyncWriteExt::write_all(&mut &stream, &message).await,
+                _ => stream.write_all(&message).await,
+            }
+        };
+        if dice.below(40) == 0 {
+            let patience = Duration::from_micros(seed % 50);
+            return timeout(patience, send).await.unwrap_or(Ok(()));
+        }
+        send.await?;
+        sent += size;
+        while received < sent && dice.below(20) > 0 {
+            let room = 1 + dice.below(40_000);
+            let reading = stream.read(&mut buffer[..room]);
+            // Who gives up has taken nothing.
+            let patience = Duration::from_micros(100 * (1 + seed % 20));
+            if let Ok(count) = timeout(patience, reading).await {
+                let count = count?;
+                assert!(buffer[..count] == text(received, count), "seed {seed}");
+                received += count;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Clients and servers, each of which ends when the other one does.
+async fn serve(seed: u64) {
+    let outcome = task_group(async |group| {
+        for number in 0..10 {
+            let (client, server) = UnixStream::pair()?;
+            group.spawn(async move {
+                // That the client is gone is no failure.
+                copy(&server, &server).await.ok();
+                io::Result::Ok(())
+            });
+            group.spawn(exchange(client, 10 * seed + number));
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome.await {
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "seed {seed}");
+    }
+}
+
 /// Returns how much memory the process has, in pages.
 fn pages() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
@@ -97,11 +177,18 @@ fn main() -> ExitCode {
     while began.elapsed() < span {
         for _ in 0..200 {
             seed += 1;
-            let outcome =
-                Runner::new(Clock::virtual_time(), Order::Seeded(seed)).and_then(|mut runner| {
+            let outcome = Runner::new(Clock::virtual_time(), Order::Seeded(seed))
+                .and_then(|mut runner| {
                     runner.run(async move {
                         gather!(work(seed), talk(Network::new(seed), seed)).await;
                     })
+                })
+                .and_then(|()| Runner::new(Clock::monotonic(), Order::Seeded(seed)))
+                .and_then(|mut runner| {
+                    if seed % 4 == 0 {
+                        runner.set_stream_access(StreamAccess::Poller)?;
+                    }
+                    runner.run(serve(seed))
                 });
             if let Err(error) = outcome {
                 println!("seed {seed}: {error}");
