@@ -14,7 +14,7 @@ use roundel::net::{
     TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream, Watched, copy, lines, resolve,
 };
 use roundel::{Error, Order, Runner, gather, run, spawn, task_group, timeout, yield_now};
-use ways::each_way;
+use ways::{connected, each_way};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,15 +23,6 @@ async fn listen() -> (TcpListener, std::net::SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_address().expect("an address");
     (listener, address)
-}
-
-async fn connected() -> (TcpStream, TcpStream) {
-    let (listener, address) = listen().await;
-    let (client, server) = gather!(TcpStream::connect(address), async move {
-        listener.accept().await
-    })
-    .await;
-    (client.expect("a client"), server.expect("a server").0)
 }
 
 fn open_descriptors() -> usize {

@@ -5,44 +5,21 @@ mod fork;
 #[path = "support/ways.rs"]
 mod ways;
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::thread::{self, park_timeout};
 use std::time::Duration;
 
-use fork::fork;
 use futures_lite::future::zip;
 use futures_util::AsyncWriteExt;
-use roundel::net::{TcpListener, TcpStream, UnixStream};
-use roundel::{
-    Clock, Error, Event, Order, Runner, StreamAccess, now, sleep, spawn, timeout, yield_now,
-};
-use ways::{each_way, runner, ways};
+use roundel::net::{UnixStream, Watched};
+use roundel::{Clock, Error, Handle, Order, Runner, ThreadQueue, sleep, spawn, timeout, yield_now};
+use ways::{begin, connected, each_way, ways};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn connected() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_address().expect("an address");
-    let accept = async move { listener.accept().await.expect("a server").0 };
-    let (client, server) = zip(TcpStream::connect(address), accept).await;
-    (client.expect("a client"), server)
-}
-
-/// Polls a future once.
-async fn begin<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    poll_fn(|cx| {
-        Poll::Ready(match pin!(&mut *future).poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    })
-    .await
-}
 
 /// Numbers that look random, and are the same for the same seed.
 struct Dice(u64);
@@ -187,145 +164,6 @@ fn a_peer_of_who_does_not_read_has_to_wait() {
 }
 
 #[test]
-fn the_peer_hears_at_once_of_a_connection_that_is_dropped_while_it_is_read() {
-    each_way(|| async {
-        let (one, other) = connected().await;
-        let mut buffer = [0; 10];
-        assert!(begin(&mut pin!(one.read(&mut buffer))).await.is_none());
-        sleep(Duration::from_millis(1)).await;
-        drop(one);
-        let mut rest = Vec::new();
-        let end = timeout(SECOND, other.read_to_end(&mut rest)).await;
-        assert_eq!(end.unwrap().unwrap(), 0);
-        // And of one that was never read, and of one whose read has only just begun.
-        for has_begun in [false, true] {
-            let (one, other) = connected().await;
-            assert!(!has_begun || begin(&mut pin!(one.read(&mut buffer))).await.is_none());
-            drop(one);
-            let end = timeout(SECOND, other.read_to_end(&mut rest)).await;
-            assert_eq!(end.unwrap().unwrap(), 0);
-        }
-    });
-}
-
-#[test]
-fn a_number_that_is_used_again_is_another_connection() {
-    each_way(|| async {
-        let mut numbers = Vec::new();
-        for round in 0..20 {
-            let (one, other) = UnixStream::pair().unwrap();
-            numbers.push(one.get_ref().as_raw_fd());
-            let mut buffer = [0; 10];
-            assert!(begin(&mut pin!(one.read(&mut buffer))).await.is_none());
-            if round % 3 == 0 {
-                yield_now().await;
-            }
-            // What has begun to be sent may go or not, but to nobody else.
-            assert!(
-                round % 2 == 0
-                    || begin(&mut pin!(other.write(b"old")))
-                        .await
-                        .is_none_or(|it| it.is_ok())
-            );
-            drop((one, other));
-            let (one, other) = UnixStream::pair().unwrap();
-            numbers.push(one.get_ref().as_raw_fd());
-            other.get_ref().write_all(b"new").unwrap();
-            yield_now().await;
-            let count = timeout(SECOND, one.read(&mut buffer))
-                .await
-                .unwrap()
-                .unwrap();
-            assert_eq!(&buffer[..count], b"new");
-        }
-        numbers.sort_unstable();
-        numbers.dedup();
-        assert!(numbers.len() < 20, "no number was used again: {numbers:?}");
-    });
-}
-
-#[test]
-fn the_end_comes_again_and_again() {
-    each_way(|| async {
-        let (one, other) = connected().await;
-        let mut buffer = [0; 10];
-        let (count, sent) = zip(other.read(&mut buffer), one.write(b"last")).await;
-        assert_eq!((count.unwrap(), sent.unwrap()), (4, 4));
-        let (count, end) = zip(other.read(&mut buffer), async { one.shutdown_write() }).await;
-        end.unwrap();
-        assert_eq!(count.unwrap(), 0);
-        assert_eq!(other.read(&mut buffer).await.unwrap(), 0);
-        other.readable().await.unwrap();
-        // The other direction is open.
-        other.write_all(b"thanks").await.unwrap();
-        assert_eq!(one.read(&mut buffer).await.unwrap(), 6);
-        assert_eq!(one.read(&mut []).await.unwrap(), 0);
-        assert_eq!(other.write(&[]).await.unwrap(), 0);
-    });
-}
-
-#[test]
-fn a_reset_is_an_error_once_and_the_end_then() {
-    each_way(|| async {
-        for is_waiting in [false, true] {
-            let (one, other) = connected().await;
-            one.write_all(b"unread").await.unwrap();
-            let mut buffer = [0; 10];
-            let abort = async {
-                if is_waiting {
-                    sleep(Duration::from_millis(2)).await;
-                }
-                // What nobody has read makes a reset of the end.
-                drop(other);
-            };
-            let (read, ()) = zip(one.read(&mut buffer), abort).await;
-            assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
-            assert_eq!(one.read(&mut buffer).await.unwrap(), 0);
-            let refused = one.write(b"more").await.unwrap_err().kind();
-            assert_eq!(refused, ErrorKind::BrokenPipe);
-            assert_eq!(one.write_all(b"more").await.unwrap_err().kind(), refused);
-        }
-    });
-}
-
-#[test]
-fn what_came_before_a_reset_is_read_before_the_error() {
-    each_way(|| async {
-        let (one, other) = connected().await;
-        let mut buffer = [0; 3];
-        let reading = async {
-            // It is watched, or received from, when all that comes.
-            one.read_exact(&mut buffer[..1]).await.unwrap();
-            sleep(Duration::from_millis(5)).await;
-            let mut rest = Vec::new();
-            let error = one
-                .read_to_end(&mut rest)
-                .await
-                .err()
-                .map(|error| error.kind());
-            (rest, error)
-        };
-        let writing = async {
-            sleep(Duration::from_millis(2)).await;
-            other.get_ref().write_all(b"abc").unwrap();
-            sleep(Duration::from_millis(1)).await;
-            reset(other);
-        };
-        let ((rest, error), ()) = zip(reading, writing).await;
-        // The kernel drops what it has itself when a reset comes; what was received before is kept.
-        assert!(rest == b"bc" || rest.is_empty(), "{rest:?}");
-        assert_eq!(error, Some(ErrorKind::ConnectionReset));
-    });
-}
-
-/// Has a connection reset.
-fn reset(stream: TcpStream) {
-    rustix::net::sockopt::set_socket_linger(stream.get_ref(), Some(Duration::ZERO))
-        .expect("a socket");
-    drop(stream);
-}
-
-#[test]
 fn a_write_that_is_dropped_leaves_the_stream_in_order() {
     each_way(|| async {
         let (one, other) = connected().await;
@@ -416,6 +254,36 @@ fn who_waits_for_more_to_read_hears_of_what_is_here_already() {
 }
 
 #[test]
+fn who_waits_for_more_to_read_is_told_though_another_task_has_little_to_read() {
+    each_way(|| async {
+        let (one, other) = connected().await;
+        let other = Rc::new(other);
+        let mut buffer = vec![0; 100_000];
+        // Much at a time, and then what is little but no reason to forget who waits.
+        for size in [20_000, 20_000, 100] {
+            let reading = other.read_exact(&mut buffer[..size - 60]);
+            let sent = bytes(0, size);
+            let writing = async {
+                sleep(Duration::from_millis(1)).await;
+                one.write_all(&sent).await
+            };
+            let (read, written) = zip(reading, writing).await;
+            read.and(written).unwrap();
+            let waiting = spawn({
+                let other = Rc::clone(&other);
+                async move { other.readable().await }
+            });
+            yield_now().await;
+            for _ in 0..40 {
+                other.read_exact(&mut buffer[..1]).await.unwrap();
+            }
+            timeout(SECOND, waiting).await.unwrap().unwrap().unwrap();
+            other.read_exact(&mut buffer[..20]).await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn scattered_reads_take_what_has_come_piece_by_piece() {
     each_way(|| async {
         let (one, other) = connected().await;
@@ -473,135 +341,32 @@ fn connections_are_served_while_others_are_busy() {
 }
 
 #[test]
-fn what_comes_for_nobody_is_no_reason_to_wait_for_ever() {
-    for access in ways() {
-        let mut runner = runner(access);
-        runner.detect_deadlocks(true);
-        let kept = Rc::new(RefCell::new(None));
-        let outcome = runner.run({
-            let kept = Rc::clone(&kept);
-            async move {
-                let (one, other) = UnixStream::pair().unwrap();
-                let mut byte = [0];
-                let writing = async {
-                    yield_now().await;
-                    one.write_all(b"ab").await.unwrap();
-                };
-                let (read, ()) = zip(other.read_exact(&mut byte), writing).await;
-                read.unwrap();
-                assert!(begin(&mut pin!(one.read(&mut byte))).await.is_none());
-                other.write_all(b"c").await.unwrap();
-                *kept.borrow_mut() = Some((one, other));
-                Event::new().wait().await;
+fn whatever_else_is_watched_is_heard_of_beside_connections() {
+    each_way(|| async {
+        let (one, _other) = connected().await;
+        // From now on the kernel receives.
+        let idle = spawn(async move { one.read(&mut [0]).await });
+        let (reader, mut writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        let reader = Watched::new(reader);
+        let handle = Handle::current();
+        let called = ThreadQueue::unbounded();
+        let caller = called.thread_end();
+        let thread = thread::spawn(move || {
+            for _ in 0..3 {
+                writer.write_all(b"x").unwrap();
+                // It has been read by then, as a rule, and the dispatcher waits again.
+                park_timeout(Duration::from_millis(5));
             }
+            handle.call_soon(move || caller.put(()).unwrap()).unwrap();
         });
-        assert!(matches!(outcome, Err(Error::Deadlock(_))), "{access:?}");
-    }
-}
-
-#[test]
-fn a_runtime_may_end_in_the_midst_of_everything() {
-    for access in ways() {
-        let before = open_descriptors();
-        for rounds in 0..6 {
-            let kept = runner(access)
-                .run(async move {
-                    let (one, other) = connected().await;
-                    let (third, fourth) = connected().await;
-                    spawn(async move {
-                        let mut buffer = [0; 10];
-                        one.read(&mut buffer).await
-                    });
-                    spawn(async move { while other.write_all(&[1; 1000]).await.is_ok() {} });
-                    for _ in 0..rounds {
-                        yield_now().await;
-                    }
-                    assert!(
-                        begin(&mut pin!(third.write(b"x")))
-                            .await
-                            .is_none_or(|it| it.is_ok())
-                    );
-                    (third, fourth)
-                })
-                .unwrap();
-            // What outlives it can still send and receive what is there, but not wait.
-            let outcome = runner(access).run(async move {
-                let (third, fourth) = kept;
-                third.write_all(b"y").await?;
-                let mut buffer = [0; 10];
-                loop {
-                    let count = fourth.read(&mut buffer).await?;
-                    if buffer[..count].ends_with(b"y") {
-                        break;
-                    }
-                }
-                fourth.read(&mut buffer).await.map(|_| ())
-            });
-            assert!(outcome.unwrap().is_err());
-        }
-        // Tests that run beside this one may have opened some.
-        assert!(open_descriptors() <= before + 20);
-    }
-}
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/dev/fd").map_or(0, Iterator::count)
-}
-
-#[test]
-fn a_forked_child_goes_on_with_the_connections_that_it_has() {
-    for access in ways() {
-        let mut runner = runner(access);
-        let pair = runner.run(async {
-            let (one, other) = UnixStream::pair().unwrap();
-            let mut byte = [0];
-            // The kernel receives, or the poller watches.
-            assert!(begin(&mut pin!(one.read(&mut byte))).await.is_none());
-            sleep(Duration::from_millis(1)).await;
-            (Rc::new(one), Rc::new(other))
-        });
-        let pair = pair.unwrap();
-        assert!(fork(|| talk(&mut runner, &pair)), "{access:?}");
-        assert!(talk(&mut runner, &pair), "{access:?}");
-    }
-}
-
-/// Sends from one end to the other one.
-fn talk(runner: &mut Runner, (one, other): &(Rc<UnixStream>, Rc<UnixStream>)) -> bool {
-    let (one, other) = (Rc::clone(one), Rc::clone(other));
-    let outcome = runner.run(async move {
         for _ in 0..3 {
-            let mut text = [0; 5];
-            let (read, sent) = zip(one.read_exact(&mut text), other.write_all(b"hello")).await;
-            assert!(read.is_ok() && sent.is_ok());
-            assert_eq!(&text, b"hello");
-        }
-    });
-    outcome.is_ok()
-}
-
-#[test]
-fn the_way_can_be_chosen_while_nothing_is_under_way() {
-    let mut runner = Runner::new(Clock::monotonic(), Order::Fifo).unwrap();
-    if runner.set_stream_access(StreamAccess::Ring).is_err() {
-        return;
-    }
-    let pair = runner
-        .run(async {
-            let (one, other) = UnixStream::pair().unwrap();
             let mut byte = [0];
-            assert!(begin(&mut pin!(one.read(&mut byte))).await.is_none());
-            sleep(Duration::from_millis(1)).await;
-            (one, other)
-        })
-        .unwrap();
-    let refused = runner.set_stream_access(StreamAccess::Poller).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
-    let later = runner.run(async move {
-        drop(pair);
-        sleep(Duration::from_millis(1)).await;
-        now()
+            let reading = reader.read_with(|mut pipe| pipe.read(&mut byte));
+            assert_eq!(timeout(SECOND, reading).await.unwrap().unwrap(), 1);
+        }
+        timeout(SECOND, called.get()).await.unwrap().unwrap();
+        thread.join().unwrap();
+        idle.cancel();
     });
-    assert!(later.is_ok());
-    runner.set_stream_access(StreamAccess::Poller).unwrap();
 }

@@ -44,7 +44,7 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use crate::files::{Attempt, FileAccess, Files, Started};
-use crate::reactor::{Direction, Inlet, Outlet, Reactor, StreamAccess};
+use crate::reactor::{Direction, Inbound, Outbound, Reactor, StreamAccess};
 use crate::sync::Arc;
 use crate::sys::{Notifier, Transfer};
 use ready::Ready;
@@ -321,28 +321,33 @@ impl<J: Job> Dispatcher<J> {
         self.reactor.set_stream_access(access)
     }
 
-    /// Receives from a connection into `inlet`, and has `job` told whenever something has come; or returns that this
+    /// Receives from a connection into `inbound`, and has `job` told whenever something has come; or returns that this
     /// can't be had.
-    pub(crate) fn receive(&self, fd: RawFd, inlet: &Rc<Inlet>, job: impl FnOnce() -> J) -> bool {
-        self.reactor.receive(fd, inlet, job)
+    pub(crate) fn receive(
+        &self,
+        fd: RawFd,
+        inbound: &Rc<Inbound>,
+        job: impl FnOnce() -> J,
+    ) -> bool {
+        self.reactor.receive(fd, inbound, job)
     }
 
-    /// Hears that somebody waits for what comes into `inlet`.
+    /// Hears that somebody waits for what comes into `inbound`.
     #[inline]
-    pub(crate) fn await_inlet(&self, inlet: &Inlet) {
-        self.reactor.heed(inlet);
+    pub(crate) fn await_inbound(&self, inbound: &Inbound) {
+        self.reactor.heed(inbound);
     }
 
-    /// Sends to a connection, and has `job` told when `outlet` says how much has gone; or returns that this can't be
+    /// Sends to a connection, and has `job` told when `outbound` says how much has gone; or returns that this can't be
     /// had.
     pub(crate) fn send(
         &self,
         fd: RawFd,
-        outlet: &Rc<Outlet>,
+        outbound: &Rc<Outbound>,
         bytes: &[u8],
         job: impl FnOnce() -> J,
     ) -> bool {
-        self.reactor.send(fd, outlet, bytes, job)
+        self.reactor.send(fd, outbound, bytes, job)
     }
 
     /// Returns how often the operating system has been asked for events.
@@ -352,8 +357,8 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Lets go of a connection, whose descriptor may be closed then.
-    pub(crate) fn shut(&self, inlet: &Inlet, outlet: &Outlet) {
-        self.reactor.shut(inlet, outlet);
+    pub(crate) fn shut(&self, inbound: &Inbound, outbound: &Outbound) {
+        self.reactor.shut(inbound, outbound);
     }
 
     /// Says that work has begun in another thread whose end the inbox will hear of.

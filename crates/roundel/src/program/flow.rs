@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use super::runtime::Entry;
 use super::source::{Readiness, Source};
-use crate::reactor::{Inlet, Outlet};
+use crate::reactor::{Inbound, Outbound};
 use crate::sys::PIECE;
 
 /// What is as long as that goes without the ring.
@@ -26,9 +26,9 @@ const SMALL: usize = PIECE / 2;
 /// A connection as the runtime knows it. Its owner keeps the descriptor open until this is closed.
 pub(crate) struct Flow {
     source: Rc<Source>,
-    inlet: Rc<Inlet>,
+    inbound: Rc<Inbound>,
     /// The piece that was sent last.
-    outlet: RefCell<Rc<Outlet>>,
+    outbound: RefCell<Rc<Outbound>>,
     /// Much is coming at a time. The poller watches the connection.
     is_bulky: Cell<bool>,
     /// How many messages since then were small.
@@ -38,15 +38,15 @@ pub(crate) struct Flow {
 }
 
 /// What a task has had sent, and waits for.
-pub(crate) type Ticket = Option<Rc<Outlet>>;
+pub(crate) type Ticket = Option<Rc<Outbound>>;
 
 impl Flow {
     /// Takes up a connection.
     pub(crate) fn new(source: Rc<Source>) -> Self {
         Self {
             source,
-            inlet: Rc::default(),
-            outlet: RefCell::default(),
+            inbound: Rc::default(),
+            outbound: RefCell::default(),
             is_bulky: Cell::new(false),
             calm: Cell::new(0),
             sent_last: Cell::new(u64::MAX),
@@ -64,10 +64,10 @@ impl Flow {
         if !self.source.may_go_on(cx) {
             return Some(Poll::Pending);
         }
-        if let Some(outcome) = self.inlet.take(put) {
+        if let Some(outcome) = self.inbound.take(put) {
             return Some(Poll::Ready(outcome));
         }
-        self.inlet.is_open().then(|| self.wait_for_ring(cx))
+        self.inbound.is_open().then(|| self.wait_for_ring(cx))
     }
 
     /// Reads into a buffer with room for `room` bytes, or waits, after [`take`](Self::take) has returned nothing.
@@ -88,6 +88,7 @@ impl Flow {
         Poll::Ready(outcome)
     }
 
+    /// Goes back to the ring when messages have been small for a while, and nobody waits for the poller.
     fn calm_down(&self, count: usize) {
         let calm = if count < SMALL {
             self.calm.get() + 1
@@ -95,20 +96,20 @@ impl Flow {
             0
         };
         self.calm.set(calm);
-        if calm == CALM_AFTER {
+        if calm >= CALM_AFTER && !self.source.is_awaited(Readiness::Readable) {
             self.is_bulky.set(false);
             self.source.unwatch(Readiness::Readable);
         }
     }
 
     fn wait_for_ring<T>(&self, cx: &Context<'_>) -> Poll<T> {
-        self.source.core.dispatcher.await_inlet(&self.inlet);
+        self.source.core.dispatcher.await_inbound(&self.inbound);
         self.source.list(Readiness::Readable, cx);
         Poll::Pending
     }
 
     fn wait_for_more(&self, cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        if self.inlet.take_bulk() {
+        if self.inbound.take_bulk() {
             self.is_bulky.set(true);
             self.calm.set(0);
         }
@@ -122,7 +123,7 @@ impl Flow {
     fn receive(&self) -> bool {
         let Source { core, fd, .. } = &*self.source;
         let job = || Entry::Readable(Rc::clone(&self.source));
-        core.dispatcher.receive(*fd, &self.inlet, job)
+        core.dispatcher.receive(*fd, &self.inbound, job)
     }
 
     /// Waits until there may be something to read.
@@ -131,10 +132,10 @@ impl Flow {
         before: &mut Option<u64>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.inlet.has_news() {
+        if self.inbound.has_news() {
             return Poll::Ready(Ok(()));
         }
-        if self.inlet.is_open() {
+        if self.inbound.is_open() {
             return self.wait_for_ring(cx);
         }
         self.source.poll_ready(Readiness::Readable, before, cx)
@@ -146,8 +147,8 @@ impl Flow {
         cx: &Context<'_>,
         write: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if self.outlet.borrow().is_busy() {
-            return self.wait_for_outlet(cx);
+        if self.outbound.borrow().is_busy() {
+            return self.wait_for_outbound(cx);
         }
         self.source.poll(Readiness::Writable, cx, write)
     }
@@ -162,46 +163,46 @@ impl Flow {
         cx: &Context<'_>,
         write: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        if let Some(outcome) = ticket.as_ref().and_then(|outlet| outlet.take()) {
+        if let Some(outcome) = ticket.as_ref().and_then(|outbound| outbound.take()) {
             *ticket = None;
             self.sent_last.set(self.source.core.dispatcher.waits());
             return Poll::Ready(outcome);
         }
-        if self.outlet.borrow().is_busy() {
-            return self.wait_for_outlet(cx);
+        if self.outbound.borrow().is_busy() {
+            return self.wait_for_outbound(cx);
         }
         let is_for_ring = (1..TOO_LONG).contains(&bytes.len())
             && !self.is_bulky.get()
             && self.sent_last.get() != self.source.core.dispatcher.waits();
         if is_for_ring && self.send(bytes, ticket) {
-            return self.wait_for_outlet(cx);
+            return self.wait_for_outbound(cx);
         }
         self.source.poll(Readiness::Writable, cx, write)
     }
 
     fn send(&self, bytes: &[u8], ticket: &mut Ticket) -> bool {
-        let mut outlet = self.outlet.borrow_mut();
-        if Rc::strong_count(&outlet) > 1 {
+        let mut outbound = self.outbound.borrow_mut();
+        if Rc::strong_count(&outbound) > 1 {
             // Somebody will still ask it what became of the last piece.
-            *outlet = Rc::default();
+            *outbound = Rc::default();
         }
         let Source { core, fd, .. } = &*self.source;
         let job = || Entry::Writable(Rc::clone(&self.source));
-        let is_under_way = core.dispatcher.send(*fd, &outlet, bytes, job);
+        let is_under_way = core.dispatcher.send(*fd, &outbound, bytes, job);
         if is_under_way {
-            *ticket = Some(Rc::clone(&outlet));
+            *ticket = Some(Rc::clone(&outbound));
         }
         is_under_way
     }
 
-    fn wait_for_outlet<T>(&self, cx: &Context<'_>) -> Poll<T> {
+    fn wait_for_outbound<T>(&self, cx: &Context<'_>) -> Poll<T> {
         self.source.list(Readiness::Writable, cx);
         Poll::Pending
     }
 
     /// Lets go of the descriptor, which may be closed then.
     pub(crate) fn close(&self) {
-        let outlet = Rc::clone(&self.outlet.borrow());
-        self.source.core.dispatcher.shut(&self.inlet, &outlet);
+        let outbound = Rc::clone(&self.outbound.borrow());
+        self.source.core.dispatcher.shut(&self.inbound, &outbound);
     }
 }

@@ -225,6 +225,11 @@ impl Source {
         drop(waiting);
     }
 
+    /// Returns whether somebody waits for the next event.
+    pub(super) fn is_awaited(&self, readiness: Readiness) -> bool {
+        !self.side(readiness).waiting.borrow().is_empty()
+    }
+
     /// Has the poller forget the descriptor.
     pub(super) fn unwatch(&self, readiness: Readiness) {
         if !self.side(readiness).is_watched.replace(false) {

@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use self::fresh::Fresh;
 pub use self::streams::StreamAccess;
 use self::streams::Streams;
-pub(crate) use self::streams::{Inlet, Outlet};
+pub(crate) use self::streams::{Inbound, Outbound};
 use crate::sys::{Event, Events, Interest, Notifier, Poller};
 
 /// The longest single wait; who wants to wait longer does so again.

@@ -18,6 +18,8 @@ mod kqueue;
 mod no_uring;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod nowait;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod pages;
 mod process;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod provided;

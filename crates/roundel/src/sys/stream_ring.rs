@@ -132,7 +132,6 @@ impl StreamRing {
     /// Has more memory to receive into from now on, as there has been too little.
     pub(crate) fn provide_more(&mut self) {
         self.provided.grow();
-        self.provided.publish();
     }
 
     /// Asks for the end of a receive, which is reported soon after, perhaps after more has come.

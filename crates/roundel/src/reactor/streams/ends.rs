@@ -8,7 +8,7 @@ use crate::sys::PIECE;
 
 /// What has been received from a connection, and nobody has taken.
 #[derive(Debug, Default)]
-pub(crate) struct Inlet {
+pub(crate) struct Inbound {
     bytes: RefCell<StreamBuffer>,
     error: RefCell<Option<io::Error>>,
     /// Nothing more will come.
@@ -32,7 +32,7 @@ pub(super) enum Receiving {
     Ending { key: usize },
 }
 
-impl Inlet {
+impl Inbound {
     /// Returns whether the kernel receives, so that nobody else may.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
@@ -84,14 +84,14 @@ impl Inlet {
 
 /// What is being sent to a connection: one piece at a time, so that none can overtake another.
 #[derive(Debug, Default)]
-pub(crate) struct Outlet {
+pub(crate) struct Outbound {
     /// The batch of the piece that is under way.
     pub(super) batch: Cell<Option<u64>>,
     /// What became of the last one.
     outcome: RefCell<Option<io::Result<usize>>>,
 }
 
-impl Outlet {
+impl Outbound {
     /// Returns whether a piece is under way.
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {

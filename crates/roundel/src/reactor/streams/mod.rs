@@ -1,7 +1,7 @@
 //! Connections for which the kernel receives and sends, by a ring.
 //!
 //! To wait for a connection, and then to receive, are two system calls for each message; here a connection is
-//! received from until further notice, and what comes lies in its [`Inlet`] by the time that its job is told. A
+//! received from until further notice, and what comes lies in its [`Inbound`] by the time that its job is told. A
 //! connection whose reader falls behind is received from no more, so that its peer has to wait as it would without this.
 //!
 //! Where there is no ring, everything here says so, and readiness does it.
@@ -17,7 +17,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use self::ends::Receiving;
-pub(crate) use self::ends::{Inlet, Outlet};
+pub(crate) use self::ends::{Inbound, Outbound};
 use super::{Reactor, Told};
 use crate::sys::{Events, Poller, Report, StreamRing};
 
@@ -43,9 +43,9 @@ pub(super) struct Streams<J> {
     /// There is no ring to be had, or none is wanted.
     goes_without: Cell<bool>,
     /// By the ring's keys.
-    receives: RefCell<Slab<Receive<J>>>,
+    receives: RefCell<Slab<Incoming<J>>>,
     /// By the ring's keys.
-    sends: RefCell<Slab<Send<J>>>,
+    sends: RefCell<Slab<Outgoing<J>>>,
     /// The jobs that are to be told.
     heard: RefCell<Vec<J>>,
     /// Something is to be handed over, or may be done.
@@ -54,15 +54,15 @@ pub(super) struct Streams<J> {
     heeded: Cell<usize>,
 }
 
-struct Receive<J> {
+struct Incoming<J> {
     fd: RawFd,
     /// Nobody, if the connection has been closed meanwhile.
-    owner: Option<(J, Rc<Inlet>)>,
+    owner: Option<(J, Rc<Inbound>)>,
 }
 
-struct Send<J> {
+struct Outgoing<J> {
     job: J,
-    outlet: Rc<Outlet>,
+    outbound: Rc<Outbound>,
 }
 
 impl<J> Default for Streams<J> {
@@ -119,14 +119,14 @@ impl<J> Streams<J> {
         self.heard.borrow().iter().for_each(visit);
     }
 
-    fn heed(&self, inlet: &Inlet) {
-        if !inlet.is_heeded.replace(true) {
+    fn heed(&self, inbound: &Inbound) {
+        if !inbound.is_heeded.replace(true) {
             self.heeded.set(self.heeded.get() + 1);
         }
     }
 
-    fn unheed(&self, inlet: &Inlet) {
-        if inlet.is_heeded.replace(false) {
+    fn unheed(&self, inbound: &Inbound) {
+        if inbound.is_heeded.replace(false) {
             self.heeded.set(self.heeded.get() - 1);
         }
     }
@@ -159,18 +159,18 @@ impl<J> Streams<J> {
         self.heeded.set(0);
         self.is_stirring.set(false);
         let mut jobs = self.heard.take();
-        for (job, inlet) in self
+        for (job, inbound) in self
             .receives
             .take()
             .into_iter()
             .filter_map(|(_, it)| it.owner)
         {
-            inlet.state.set(Receiving::Not);
-            inlet.is_heeded.set(false);
+            inbound.state.set(Receiving::Not);
+            inbound.is_heeded.set(false);
             jobs.push(job);
         }
-        for (_, Send { job, outlet }) in self.sends.take() {
-            outlet.end(Err(io::Error::from_raw_os_error(reason)));
+        for (_, Outgoing { job, outbound }) in self.sends.take() {
+            outbound.end(Err(io::Error::from_raw_os_error(reason)));
             jobs.push(job);
         }
         jobs
@@ -209,8 +209,8 @@ impl<J: Clone> Streams<J> {
         let (mut starved, mut flooded) = (Vec::new(), Vec::new());
         ring.reap(|report| match report {
             Report::Sent { key, outcome } => {
-                let Send { job, outlet } = self.sends.borrow_mut().remove(key);
-                outlet.end(outcome);
+                let Outgoing { job, outbound } = self.sends.borrow_mut().remove(key);
+                outbound.end(outcome);
                 self.heard.borrow_mut().push(job);
             }
             Report::Received {
@@ -243,23 +243,23 @@ impl<J: Clone> Streams<J> {
     /// Hands over what has come, and returns whether more may come.
     fn received(&self, key: usize, outcome: io::Result<&[u8]>) -> bool {
         let receives = self.receives.borrow();
-        let Some((job, inlet)) = &receives[key].owner else {
+        let Some((job, inbound)) = &receives[key].owner else {
             return true;
         };
-        self.unheed(inlet);
+        self.unheed(inbound);
         self.heard.borrow_mut().push(job.clone());
-        inlet.put(outcome)
+        inbound.put(outcome)
     }
 
     /// Hands over what has come, if that was more than a refusal, after which nothing does.
     fn ended(&self, key: usize, outcome: Option<io::Result<&[u8]>>) {
         let receive = self.receives.borrow_mut().remove(key);
-        if let Some((job, inlet)) = receive.owner {
-            self.unheed(&inlet);
+        if let Some((job, inbound)) = receive.owner {
+            self.unheed(&inbound);
             if let Some(outcome) = outcome {
-                inlet.put(outcome);
+                inbound.put(outcome);
             }
-            inlet.state.set(Receiving::Not);
+            inbound.state.set(Receiving::Not);
             self.heard.borrow_mut().push(job);
         }
     }
@@ -267,11 +267,11 @@ impl<J: Clone> Streams<J> {
     fn receive_again(&self, ring: &mut StreamRing, key: usize) {
         let receives = self.receives.borrow();
         let receive = &receives[key];
-        if let Some((_, inlet)) = &receive.owner
-            && matches!(inlet.state.get(), Receiving::Until { .. })
+        if let Some((_, inbound)) = &receive.owner
+            && matches!(inbound.state.get(), Receiving::Until { .. })
         {
             let batch = ring.receive(key, receive.fd);
-            inlet.state.set(Receiving::Until { key, batch });
+            inbound.state.set(Receiving::Until { key, batch });
             self.is_stirring.set(true);
             return;
         }
@@ -282,11 +282,11 @@ impl<J: Clone> Streams<J> {
     fn cancel(&self, ring: &mut StreamRing, key: usize) {
         let receives = self.receives.borrow();
         // What has ended meanwhile needs no end, and its key may be another's.
-        if let Some((_, inlet)) = receives.get(key).and_then(|each| each.owner.as_ref())
-            && matches!(inlet.state.get(), Receiving::Until { .. })
+        if let Some((_, inbound)) = receives.get(key).and_then(|each| each.owner.as_ref())
+            && matches!(inbound.state.get(), Receiving::Until { .. })
         {
             ring.cancel_receive(key);
-            inlet.state.set(Receiving::Ending { key });
+            inbound.state.set(Receiving::Ending { key });
             self.is_stirring.set(true);
         }
     }
@@ -313,40 +313,45 @@ impl<J: Told> Reactor<J> {
         Ok(())
     }
 
-    /// Receives from `fd` into `inlet`, which is not open, and has `job` told whenever something has come. Returns
+    /// Receives from `fd` into `inbound`, which is not open, and has `job` told whenever something has come. Returns
     /// whether that can be had.
     ///
     /// The descriptor has to stay open until [`shut`](Self::shut).
-    pub(crate) fn receive(&self, fd: RawFd, inlet: &Rc<Inlet>, job: impl FnOnce() -> J) -> bool {
+    pub(crate) fn receive(
+        &self,
+        fd: RawFd,
+        inbound: &Rc<Inbound>,
+        job: impl FnOnce() -> J,
+    ) -> bool {
         let streams = &self.streams;
         streams.find_ring();
         let mut ring = streams.ring.borrow_mut();
         let Some(ring) = &mut *ring else {
             return false;
         };
-        let owner = Some((job(), Rc::clone(inlet)));
-        let key = streams.receives.borrow_mut().insert(Receive { fd, owner });
+        let owner = Some((job(), Rc::clone(inbound)));
+        let key = streams.receives.borrow_mut().insert(Incoming { fd, owner });
         let batch = ring.receive(key, fd);
-        inlet.state.set(Receiving::Until { key, batch });
-        streams.heed(inlet);
+        inbound.state.set(Receiving::Until { key, batch });
+        streams.heed(inbound);
         streams.is_stirring.set(true);
         true
     }
 
-    /// Hears that somebody waits for what comes into `inlet`, which is open.
+    /// Hears that somebody waits for what comes into `inbound`, which is open.
     #[inline]
-    pub(crate) fn heed(&self, inlet: &Inlet) {
-        self.streams.heed(inlet);
+    pub(crate) fn heed(&self, inbound: &Inbound) {
+        self.streams.heed(inbound);
     }
 
-    /// Sends `bytes` to `fd`, and has `job` told when `outlet`, which is not busy, says how many have gone. Returns
+    /// Sends `bytes` to `fd`, and has `job` told when `outbound`, which is not busy, says how many have gone. Returns
     /// whether that can be had.
     ///
     /// The descriptor has to stay open until [`shut`](Self::shut).
     pub(crate) fn send(
         &self,
         fd: RawFd,
-        outlet: &Rc<Outlet>,
+        outbound: &Rc<Outbound>,
         bytes: &[u8],
         job: impl FnOnce() -> J,
     ) -> bool {
@@ -358,30 +363,30 @@ impl<J: Told> Reactor<J> {
         };
         let mut sends = streams.sends.borrow_mut();
         let entry = sends.vacant_entry();
-        outlet.begin(ring.send(entry.key(), fd, bytes));
-        entry.insert(Send {
+        outbound.begin(ring.send(entry.key(), fd, bytes));
+        entry.insert(Outgoing {
             job: job(),
-            outlet: Rc::clone(outlet),
+            outbound: Rc::clone(outbound),
         });
         streams.is_stirring.set(true);
         true
     }
 
     /// Lets go of a connection, whose descriptor may be closed then. What is being sent goes on.
-    pub(crate) fn shut(&self, inlet: &Inlet, outlet: &Outlet) {
-        if !inlet.is_open() && !outlet.is_busy() {
+    pub(crate) fn shut(&self, inbound: &Inbound, outbound: &Outbound) {
+        if !inbound.is_open() && !outbound.is_busy() {
             return;
         }
         let streams = &self.streams;
         streams.leave_to_parent();
-        let mut begun = [outlet.batch.get(), None];
+        let mut begun = [outbound.batch.get(), None];
         let mut owner = None;
-        if let Receiving::Until { key, .. } | Receiving::Ending { key } = inlet.state.get() {
-            streams.unheed(inlet);
+        if let Receiving::Until { key, .. } | Receiving::Ending { key } = inbound.state.get() {
+            streams.unheed(inbound);
             owner = streams.receives.borrow_mut()[key].owner.take();
         }
         if let Some(ring) = &mut *streams.ring.borrow_mut() {
-            if let Receiving::Until { key, batch } = inlet.state.get() {
+            if let Receiving::Until { key, batch } = inbound.state.get() {
                 ring.cancel_receive(key);
                 streams.is_stirring.set(true);
                 begun[1] = Some(batch);
