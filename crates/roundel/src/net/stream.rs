@@ -27,6 +27,25 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// Nothing is lost: either the future is ready, or nothing has been received.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     one.write_all(b"hello").await?;
+            ///     let mut buffer = [0; 16];
+            ///     let count = other.read(&mut buffer).await?;
+            ///     assert_eq!(&buffer[..count], b"hello");
+            ///     drop(one);
+            ///     assert_eq!(other.read(&mut buffer).await?, 0);
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
                 let mut io = &self.io;
                 std::future::poll_fn(|cx| {
@@ -45,6 +64,25 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// What has been received by then is in the buffer, but nobody knows how much.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     one.write_all(b"\x05hello").await?;
+            ///     let mut length = [0];
+            ///     other.read_exact(&mut length).await?;
+            ///     let mut text = vec![0; length[0].into()];
+            ///     other.read_exact(&mut text).await?;
+            ///     assert_eq!(text, b"hello");
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn read_exact(&self, buffer: &mut [u8]) -> std::io::Result<()> {
                 let mut filled = 0;
                 while filled < buffer.len() {
@@ -65,6 +103,24 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// What has been received by then has been appended.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     one.write_all(b"hello").await?;
+            ///     one.shutdown_write()?;
+            ///     let mut bytes = Vec::new();
+            ///     assert_eq!(other.read_to_end(&mut bytes).await?, 5);
+            ///     assert_eq!(bytes, b"hello");
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn read_to_end(&self, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
                 crate::net::stream::read_to_end(&mut &*self, bytes).await
             }
@@ -79,6 +135,24 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// What has been received by then is lost.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     one.write_all("größer".as_bytes()).await?;
+            ///     one.shutdown_write()?;
+            ///     let mut text = String::from("> ");
+            ///     other.read_to_string(&mut text).await?;
+            ///     assert_eq!(text, "> größer");
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn read_to_string(&self, text: &mut String) -> std::io::Result<usize> {
                 let mut bytes = Vec::new();
                 let count = self.read_to_end(&mut bytes).await?;
@@ -99,6 +173,26 @@ macro_rules! stream {
             /// If it is dropped before it is ready, some of it may have been sent or not: nobody knows. To be
             /// sure that nothing has, wait for [`writable`](Self::writable), or use
             /// [`AsyncWrite`](futures_io::AsyncWrite), which sends nothing before it is ready.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     let mut rest = &b"hello"[..];
+            ///     while !rest.is_empty() {
+            ///         rest = &rest[one.write(rest).await?..];
+            ///     }
+            ///     let mut buffer = [0; 5];
+            ///     other.read_exact(&mut buffer).await?;
+            ///     assert_eq!(&buffer, b"hello");
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
                 self.io.write(bytes).await
             }
@@ -112,6 +206,24 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// Some of it may have been sent, but nobody knows how much.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            /// use roundel::spawn;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     // That much does not go at once: it waits for the other end to read.
+            ///     spawn(async move { one.write_all(&vec![7; 1 << 20]).await });
+            ///     let mut bytes = Vec::new();
+            ///     assert_eq!(other.read_to_end(&mut bytes).await?, 1 << 20);
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn write_all(&self, mut bytes: &[u8]) -> std::io::Result<()> {
                 while !bytes.is_empty() {
                     match self.write(bytes).await? {
@@ -123,6 +235,30 @@ macro_rules! stream {
             }
 
             /// Returns two halves, for a task that reads and another one that writes.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use futures_util::{AsyncReadExt, AsyncWriteExt};
+            /// use roundel::net::{UnixStream, copy};
+            /// use roundel::spawn;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     spawn(async move { copy(&other, &other).await });
+            ///     let (mut reader, mut writer) = one.into_split();
+            ///     spawn(async move {
+            ///         writer.write_all(b"hello").await?;
+            ///         writer.close().await
+            ///     });
+            ///     let mut echo = String::new();
+            ///     reader.read_to_string(&mut echo).await?;
+            ///     assert_eq!(echo, "hello");
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub fn into_split(
                 self,
             ) -> (crate::net::ReadHalf<Self>, crate::net::WriteHalf<Self>) {
@@ -138,6 +274,26 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// Nothing is lost.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use futures_lite::future::poll_once;
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     assert!(poll_once(other.readable()).await.is_none());
+            ///     one.write_all(b"hello").await?;
+            ///     other.readable().await?;
+            ///     // No buffer was needed until now.
+            ///     let mut buffer = vec![0; 16];
+            ///     assert_eq!(other.read(&mut buffer).await?, 5);
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub async fn readable(&self) -> std::io::Result<()> {
                 self.io.readable().await
             }
@@ -151,11 +307,46 @@ macro_rules! stream {
             /// # Cancel safety
             ///
             /// Nothing is lost.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use std::io::Write;
+            /// use futures_lite::future::poll_once;
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, other) = UnixStream::pair()?;
+            ///     let mut sent = 0;
+            ///     while let Ok(count) = one.get_ref().write(&[0; 4096]) {
+            ///         sent += count;
+            ///     }
+            ///     assert!(poll_once(one.writable()).await.is_none());
+            ///     other.read_exact(&mut vec![0; sent]).await?;
+            ///     one.writable().await
+            /// })
+            /// # }
+            /// ```
             pub async fn writable(&self) -> std::io::Result<()> {
                 self.io.writable().await
             }
 
             /// Returns the socket, for its options. What has come may be here already, and not there.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use roundel::net::UnixStream;
+            ///
+            /// # fn main() -> std::io::Result<()> {
+            /// roundel::run(async {
+            ///     let (one, _other) = UnixStream::pair()?;
+            ///     assert!(one.get_ref().peer_addr()?.is_unnamed());
+            ///     Ok(())
+            /// })
+            /// # }
+            /// ```
             pub fn get_ref(&self) -> &$inner {
                 self.io.get_ref()
             }
@@ -257,10 +448,50 @@ pub(super) fn split<S>(stream: S) -> (ReadHalf<S>, WriteHalf<S>) {
 }
 
 /// The half of a stream that reads.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::poll_once;
+/// use roundel::net::{UnixStream, lines};
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let (one, other) = UnixStream::pair()?;
+///     let (reader, _writer) = one.into_split();
+///     let mut lines = lines(reader, 80);
+///     assert!(poll_once(lines.next_line()).await.is_none());
+///     other.write_all(b"hello\n").await?;
+///     assert_eq!(lines.next_line().await?.as_deref(), Some("hello"));
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<S>(Rc<S>);
 
 /// The half of a stream that writes. To say that no more will come, close it; dropping it does not.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::poll_once;
+/// use futures_util::AsyncWriteExt;
+/// use roundel::net::UnixStream;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let (one, other) = UnixStream::pair()?;
+///     let (_reader, mut writer) = one.into_split();
+///     writer.write_all(b"hello").await?;
+///     assert_eq!(other.read(&mut [0; 16]).await?, 5);
+///     assert!(poll_once(other.readable()).await.is_none());
+///     writer.close().await?;
+///     assert_eq!(other.read(&mut [0; 16]).await?, 0);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WriteHalf<S>(Rc<S>);
 
