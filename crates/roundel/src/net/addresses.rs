@@ -6,6 +6,23 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use crate::program::io_in_thread;
 
 /// What stands for internet addresses: an address, or a name that has yet to be looked up.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::net::TcpListener;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let by_text = TcpListener::bind("127.0.0.1:0").await?;
+///     let by_name = TcpListener::bind(("localhost", 0)).await?;
+///     for listener in [by_text, by_name] {
+///         assert!(listener.local_address()?.ip().is_loopback());
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub trait Addresses: sealed::Sealed {
     /// Returns the addresses. A name is looked up in another thread, a number is not looked up.
     #[doc(hidden)]

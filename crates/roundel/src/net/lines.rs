@@ -104,6 +104,23 @@ pub fn lines<R: AsyncRead + Unpin>(reader: R, limit_bytes: usize) -> Lines<R> {
 /// # Cancel safety
 ///
 /// No line is lost with a future of the next one; what is buffered is lost with the stream.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use roundel::net::lines;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let mut lines = lines(&b"short\nfar too long\nnever seen\n"[..], 5);
+///     assert_eq!(lines.next_line().await?.as_deref(), Some("short"));
+///     assert_eq!(lines.next_line().await.unwrap_err().kind(), ErrorKind::InvalidData);
+///     assert_eq!(lines.next_line().await?, None);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Lines<R> {
     reader: R,
@@ -126,6 +143,25 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// # Cancel safety
     ///
     /// No line is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::lines;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let mut lines = lines(&b"to: you\r\nfrom: me\r\n\r\nhello"[..], 80);
+    ///     let mut headers = Vec::new();
+    ///     while let Some(line) = lines.next_line().await?.filter(|line| !line.is_empty()) {
+    ///         headers.push(line);
+    ///     }
+    ///     assert_eq!(headers, ["to: you", "from: me"]);
+    ///     assert_eq!(lines.next_line().await?.as_deref(), Some("hello"));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn next_line(&mut self) -> io::Result<Option<String>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
             .await

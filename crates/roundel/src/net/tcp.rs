@@ -63,6 +63,22 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// A connection that has not been made is not made any more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let port = listener.local_address()?.port();
+    ///     let stream = TcpStream::connect(("localhost", port)).await?;
+    ///     assert_eq!(stream.peer_address()?.port(), port);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn connect(addresses: impl Addresses) -> io::Result<Self> {
         let mut outcome = Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -98,6 +114,22 @@ impl TcpStream {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let stream = TcpStream::connect(listener.local_address()?).await?;
+    ///     let (_, from) = listener.accept().await?;
+    ///     assert_eq!(stream.local_address()?, from);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr()
     }
@@ -107,6 +139,21 @@ impl TcpStream {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let stream = TcpStream::connect(listener.local_address()?).await?;
+    ///     assert_eq!(stream.peer_address()?, listener.local_address()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn peer_address(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().peer_addr()
     }
@@ -132,6 +179,33 @@ impl TryFrom<OwnedFd> for TcpStream {
 
 /// Who accepts TCP connections: see [`TcpStream`].
 ///
+/// # Examples
+///
+/// ```
+/// use roundel::net::{TcpListener, TcpStream, copy};
+/// use roundel::spawn;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let address = listener.local_address()?;
+///     spawn(async move {
+///         while let Ok((stream, _)) = listener.accept().await {
+///             spawn(async move { copy(&stream, &stream).await });
+///         }
+///     });
+///
+///     let stream = TcpStream::connect(address).await?;
+///     stream.write_all(b"hello").await?;
+///     stream.shutdown_write()?;
+///     let mut echo = String::new();
+///     stream.read_to_string(&mut echo).await?;
+///     assert_eq!(echo, "hello");
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// Source: `asyncio.start_server`.
 #[derive(Debug)]
 pub struct TcpListener {
@@ -144,6 +218,23 @@ impl TcpListener {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use roundel::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     // The operating system chooses a port that is free.
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let again = TcpListener::bind(listener.local_address()?).await;
+    ///     assert_eq!(again.unwrap_err().kind(), ErrorKind::AddrInUse);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn bind(addresses: impl Addresses) -> io::Result<Self> {
         let addresses = addresses.resolve().await?;
         net::TcpListener::bind(&*addresses)?.try_into()
@@ -158,6 +249,26 @@ impl TcpListener {
     /// # Cancel safety
     ///
     /// No connection is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_address()?).await?;
+    ///     let (stream, from) = listener.accept().await?;
+    ///     assert_eq!(from, client.local_address()?);
+    ///     stream.write_all(b"hello").await?;
+    ///     let mut buffer = [0; 5];
+    ///     client.read_exact(&mut buffer).await?;
+    ///     assert_eq!(&buffer, b"hello");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (fd, peer) = self
             .io
@@ -175,6 +286,20 @@ impl TcpListener {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::TcpListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     assert_ne!(listener.local_address()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr()
     }
@@ -197,6 +322,26 @@ impl TcpStream {
     /// # Errors
     ///
     /// Gives the operating system's error, if the connection is gone for instance.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{TcpListener, TcpStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_address()?).await?;
+    ///     let (server, _) = listener.accept().await?;
+    ///     client.shutdown_write()?;
+    ///     // The other direction stays open.
+    ///     assert_eq!(server.read(&mut [0; 16]).await?, 0);
+    ///     server.write_all(b"bye").await?;
+    ///     assert_eq!(client.read(&mut [0; 16]).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn shutdown_write(&self) -> io::Result<()> {
         self.io.get_ref().shutdown(Shutdown::Write)
     }

@@ -38,6 +38,20 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert!(socket.local_address()?.ip().is_loopback());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn bind(addresses: impl Addresses) -> io::Result<Self> {
         let socket = net::UdpSocket::bind(&*addresses.resolve().await?)?;
         socket.set_nonblocking(true)?;
@@ -51,6 +65,27 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let stranger = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     client.connect(server.local_address()?).await?;
+    ///     stranger.send_to(b"unasked", client.local_address()?).await?;
+    ///     server.send_to(b"hello", client.local_address()?).await?;
+    ///     let mut buffer = [0; 16];
+    ///     let (count, from) = client.receive_from(&mut buffer).await?;
+    ///     assert_eq!((&buffer[..count], from), (&b"hello"[..], server.local_address()?));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn connect(&self, addresses: impl Addresses) -> io::Result<()> {
         self.io.get_ref().connect(&*addresses.resolve().await?)
     }
@@ -64,6 +99,22 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// The datagram is sent whole or not at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let receiver = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let sender = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert_eq!(sender.send_to(b"hello", receiver.local_address()?).await?, 5);
+    ///     assert_eq!(receiver.receive(&mut [0; 16]).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn send_to(&self, bytes: &[u8], address: SocketAddr) -> io::Result<usize> {
         self.io
             .write_with(|socket| socket.send_to(bytes, address))
@@ -79,6 +130,25 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// No datagram is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     client.send_to(b"ping", server.local_address()?).await?;
+    ///     let mut buffer = [0; 16];
+    ///     let (count, from) = server.receive_from(&mut buffer).await?;
+    ///     server.send_to(&buffer[..count], from).await?;
+    ///     assert_eq!(client.receive(&mut buffer).await?, 4);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn receive_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.io.read_with(|socket| socket.recv_from(buffer)).await
     }
@@ -92,6 +162,23 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// The datagram is sent whole or not at all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let receiver = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let sender = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     sender.connect(receiver.local_address()?).await?;
+    ///     assert_eq!(sender.send(b"hello").await?, 5);
+    ///     assert_eq!(receiver.receive(&mut [0; 16]).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         self.io.write_with(|socket| socket.send(bytes)).await
     }
@@ -105,6 +192,26 @@ impl UdpSocket {
     /// # Cancel safety
     ///
     /// No datagram is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let receiver = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     let sender = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     receiver.connect(sender.local_address()?).await?;
+    ///     sender.send_to(b"hello", receiver.local_address()?).await?;
+    ///     let mut buffer = [0; 4];
+    ///     // What does not fit is gone.
+    ///     assert_eq!(receiver.receive(&mut buffer).await?, 4);
+    ///     assert_eq!(&buffer, b"hell");
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.io.read_with(|socket| socket.recv(buffer)).await
     }
@@ -114,6 +221,20 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UdpSocket;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    ///     assert_ne!(socket.local_address()?.port(), 0);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         self.io.get_ref().local_addr()
     }

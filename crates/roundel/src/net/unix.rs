@@ -42,6 +42,23 @@ impl UnixStream {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{UnixListener, UnixStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("roundel-doc-unix-connect-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// roundel::run(async {
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     let stream = UnixStream::connect(&path).await?;
+    ///     assert_eq!(stream.get_ref().peer_addr()?.as_pathname(), Some(&*path));
+    ///     std::fs::remove_file(path)
+    /// })
+    /// # }
+    /// ```
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         let socket = Watched::new(net::UnixStream::from(sys::connect_unix(path.as_ref())?));
         socket.writable().await?;
@@ -58,6 +75,23 @@ impl UnixStream {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     one.write_all(b"ping").await?;
+    ///     assert_eq!(other.read(&mut [0; 16]).await?, 4);
+    ///     other.write_all(b"hello").await?;
+    ///     assert_eq!(one.read(&mut [0; 16]).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = net::UnixStream::pair()?;
         Ok((one.try_into()?, other.try_into()?))
@@ -68,6 +102,24 @@ impl UnixStream {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     one.shutdown_write()?;
+    ///     // The other direction stays open.
+    ///     assert_eq!(other.read(&mut [0; 16]).await?, 0);
+    ///     other.write_all(b"bye").await?;
+    ///     assert_eq!(one.read(&mut [0; 16]).await?, 3);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn shutdown_write(&self) -> io::Result<()> {
         self.io.get_ref().shutdown(Shutdown::Write)
     }
@@ -96,6 +148,33 @@ impl TryFrom<OwnedFd> for UnixStream {
 ///
 /// The path stays in the file system when this is dropped.
 ///
+/// # Examples
+///
+/// ```
+/// use roundel::net::{UnixListener, UnixStream, copy};
+/// use roundel::spawn;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let name = format!("roundel-doc-unix-listener-{}", std::process::id());
+/// # let path = std::env::temp_dir().join(name);
+/// roundel::run(async {
+///     let listener = UnixListener::bind(&path)?;
+///     spawn(async move {
+///         while let Ok(stream) = listener.accept().await {
+///             spawn(async move { copy(&stream, &stream).await });
+///         }
+///     });
+///
+///     let stream = UnixStream::connect(&path).await?;
+///     stream.write_all(b"hello").await?;
+///     let mut echo = [0; 5];
+///     stream.read_exact(&mut echo).await?;
+///     assert_eq!(&echo, b"hello");
+///     std::fs::remove_file(path)
+/// })
+/// # }
+/// ```
+///
 /// Source: `asyncio.start_unix_server`.
 #[derive(Debug)]
 pub struct UnixListener {
@@ -108,6 +187,26 @@ impl UnixListener {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use roundel::net::UnixListener;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("roundel-doc-unix-bind-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// roundel::run(async {
+    ///     drop(UnixListener::bind(&path)?);
+    ///     // The path has stayed.
+    ///     assert_eq!(UnixListener::bind(&path).unwrap_err().kind(), ErrorKind::AddrInUse);
+    ///     std::fs::remove_file(&path)?;
+    ///     UnixListener::bind(&path)?;
+    ///     std::fs::remove_file(path)
+    /// })
+    /// # }
+    /// ```
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let listener = net::UnixListener::bind(path)?;
         listener.set_nonblocking(true)?;
@@ -125,6 +224,25 @@ impl UnixListener {
     /// # Cancel safety
     ///
     /// No connection is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::net::{UnixListener, UnixStream};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// # let name = format!("roundel-doc-unix-accept-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// roundel::run(async {
+    ///     let listener = UnixListener::bind(&path)?;
+    ///     let client = UnixStream::connect(&path).await?;
+    ///     let stream = listener.accept().await?;
+    ///     stream.write_all(b"hello").await?;
+    ///     assert_eq!(client.read(&mut [0; 16]).await?, 5);
+    ///     std::fs::remove_file(path)
+    /// })
+    /// # }
+    /// ```
     pub async fn accept(&self) -> io::Result<UnixStream> {
         let (fd, _) = self
             .io

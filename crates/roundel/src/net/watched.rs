@@ -50,6 +50,24 @@ impl<T: AsFd> Watched<T> {
     /// # Panics
     ///
     /// Panics if this thread runs no runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use roundel::net::Watched;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixDatagram::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     let one = Watched::new(one);
+    ///     other.send(b"hello")?;
+    ///     assert_eq!(one.read_with(|socket| socket.recv(&mut [0; 16])).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn new(io: T) -> Self {
         Self {
@@ -64,6 +82,22 @@ impl<T: AsFd> Watched<T> {
     }
 
     /// Returns what is inside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use roundel::net::Watched;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let watched = Watched::new(UnixDatagram::unbound()?);
+    ///     watched.get_ref().set_nonblocking(true)?;
+    ///     assert!(watched.get_ref().local_addr()?.is_unnamed());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn get_ref(&self) -> &T {
         &self.io
     }
@@ -79,6 +113,27 @@ impl<T: AsFd> Watched<T> {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use futures_lite::future::poll_once;
+    /// use roundel::net::Watched;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixDatagram::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     let one = Watched::new(one);
+    ///     assert!(poll_once(one.readable()).await.is_none());
+    ///     other.send(b"hello")?;
+    ///     one.readable().await?;
+    ///     assert_eq!(one.get_ref().recv(&mut [0; 16])?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn readable(&self) -> io::Result<()> {
         self.ready(Readiness::Readable).await
     }
@@ -93,6 +148,33 @@ impl<T: AsFd> Watched<T> {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use futures_lite::future::poll_once;
+    /// use roundel::net::Watched;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixDatagram::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     let one = Watched::new(one);
+    ///     let mut sent = 0;
+    ///     while one.get_ref().send(b"hello").is_ok() {
+    ///         sent += 1;
+    ///     }
+    ///     assert!(poll_once(one.writable()).await.is_none());
+    ///     for _ in 0..sent {
+    ///         other.recv(&mut [0; 16])?;
+    ///     }
+    ///     one.writable().await?;
+    ///     assert_eq!(one.get_ref().send(b"hello")?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn writable(&self) -> io::Result<()> {
         self.ready(Readiness::Writable).await
     }
@@ -107,6 +189,28 @@ impl<T: AsFd> Watched<T> {
     /// # Cancel safety
     ///
     /// That of `read`: it is never interrupted, but may not be called again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use roundel::net::Watched;
+    /// use roundel::spawn;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixDatagram::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     let one = Watched::new(one);
+    ///     spawn(async move { other.send(b"hello") });
+    ///     let mut buffer = [0; 16];
+    ///     let (count, from) = one.read_with(|socket| socket.recv_from(&mut buffer)).await?;
+    ///     assert_eq!(&buffer[..count], b"hello");
+    ///     assert!(from.is_unnamed());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn read_with<R>(&self, mut read: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|cx| self.poll_with(Readiness::Readable, cx, &mut read)).await
     }
@@ -121,6 +225,32 @@ impl<T: AsFd> Watched<T> {
     /// # Cancel safety
     ///
     /// As [`read_with`](Self::read_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::net::UnixDatagram;
+    /// use roundel::net::Watched;
+    /// use roundel::spawn;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixDatagram::pair()?;
+    ///     one.set_nonblocking(true)?;
+    ///     let one = Watched::new(one);
+    ///     let mut sent = 0;
+    ///     while one.get_ref().send(b"filler").is_ok() {
+    ///         sent += 1;
+    ///     }
+    ///     let _receiver = spawn(async move {
+    ///         (0..sent).for_each(|_| drop(other.recv(&mut [0; 16])));
+    ///         other
+    ///     });
+    ///     assert_eq!(one.write_with(|socket| socket.send(b"hello")).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         poll_fn(|cx| self.poll_with(Readiness::Writable, cx, &mut write)).await
     }
