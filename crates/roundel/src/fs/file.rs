@@ -90,6 +90,16 @@ impl File {
     /// # Cancel safety
     ///
     /// If it has been opened by then, it is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// let found = roundel::run(async { File::open("Cargo.toml").await?.metadata().await })?;
+    /// assert!(found.is_file());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::open_with(OpenOptions::new().read(true), path).await
     }
@@ -103,6 +113,18 @@ impl File {
     /// # Cancel safety
     ///
     /// As [`open`](Self::open). The file may have been made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("roundel-create-{}", std::process::id()));
+    /// std::fs::write(&path, "what it has had")?;
+    /// roundel::run(File::create(path.clone()))?;
+    /// assert_eq!(std::fs::read(&path)?, b"");
+    /// # std::fs::remove_file(path)?; Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         Self::open_with(options.write(true).create(true).truncate(true), path).await
@@ -153,6 +175,17 @@ impl File {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// let file = File::from_std(std::fs::File::open("Cargo.toml")?)?;
+    /// let count = roundel::run(async move { file.read_at(&mut [0; 9], 0).await })?;
+    /// assert_eq!(count, 9);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn from_std(file: fs::File) -> io::Result<Self> {
         let cursor = Cursor::of(&file)?;
         Ok(Self::at(cursor, file))
@@ -218,6 +251,19 @@ impl File {
     /// # Cancel safety
     ///
     /// All, some or none of it may be in the file, or come there yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("roundel-write-at-{}", std::process::id()));
+    /// std::fs::write(&path, "0123456789")?;
+    /// let file = File::from_std(std::fs::File::options().write(true).open(&path)?)?;
+    /// roundel::run(async move { file.write_at(b"--", 4).await })?;
+    /// assert_eq!(std::fs::read(&path)?, b"0123--6789");
+    /// # std::fs::remove_file(path)?; Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn write_at(&self, data: &[u8], offset: u64) -> io::Result<usize> {
         let mut writing = None;
         poll_fn(|cx| {
@@ -246,6 +292,22 @@ impl File {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::AsyncWriteExt;
+    /// use roundel::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("roundel-sync-all-{}", std::process::id()));
+    /// let mut file = File::from_std(std::fs::File::create(&path)?)?;
+    /// roundel::run(async move {
+    ///     file.write_all(b"for good").await?;
+    ///     file.sync_all().await
+    /// })?;
+    /// assert_eq!(std::fs::read(&path)?, b"for good");
+    /// # std::fs::remove_file(path)?; Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn sync_all(&mut self) -> io::Result<()> {
         self.sync(false).await
     }
@@ -260,6 +322,18 @@ impl File {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("roundel-sync-data-{}", std::process::id()));
+    /// let mut log = File::from_std(std::fs::File::create(&path)?)?;
+    /// roundel::run(async move { log.write_at(b"done", 0).await?; log.sync_data().await })?;
+    /// assert_eq!(std::fs::read(&path)?, b"done");
+    /// # std::fs::remove_file(path)?; Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn sync_data(&mut self) -> io::Result<()> {
         self.sync(true).await
     }
@@ -279,6 +353,18 @@ impl File {
     /// # Cancel safety
     ///
     /// It may be done yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// # let path = std::env::temp_dir().join(format!("roundel-set-len-{}", std::process::id()));
+    /// let mut file = File::from_std(std::fs::File::create(&path)?)?;
+    /// roundel::run(async move { file.set_len(3).await })?;
+    /// assert_eq!(std::fs::read(&path)?, [0, 0, 0]);
+    /// # std::fs::remove_file(path)?; Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn set_len(&mut self, length: u64) -> io::Result<()> {
         self.written().await?;
         self.forget_read();
@@ -295,6 +381,16 @@ impl File {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::fs::File;
+    ///
+    /// let found = roundel::run(async { File::open("Cargo.toml").await?.metadata().await })?;
+    /// assert_eq!(found.len(), std::fs::metadata("Cargo.toml")?.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn metadata(&mut self) -> io::Result<Metadata> {
         self.written().await?;
         let file = Arc::clone(&self.inner);
