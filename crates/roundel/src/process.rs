@@ -115,6 +115,30 @@ pub async fn output(command: &mut Command) -> io::Result<Output> {
 /// To drop it is to let it go on by itself; the runtime takes note of its end, so that it does not
 /// stay as a zombie.
 ///
+/// # Examples
+///
+/// ```
+/// use std::process::{Command, Stdio};
+/// use futures_lite::{AsyncReadExt, AsyncWriteExt};
+/// use roundel::process;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let mut command = Command::new("cat");
+///     let mut child = process::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
+///     let mut stdin = child.stdin.take().expect("it is piped");
+///     let mut stdout = child.stdout.take().expect("it is piped");
+///     stdin.write_all(b"hello").await?;
+///     drop(stdin);
+///     let mut echo = String::new();
+///     stdout.read_to_string(&mut echo).await?;
+///     assert_eq!(echo, "hello");
+///     assert!(child.wait().await?.success());
+///     Ok(())
+/// })
+/// # }
+/// ```
+///
 /// Source: `asyncio.subprocess.Process`.
 pub struct Child {
     /// What the process reads, if that is piped.
@@ -138,6 +162,21 @@ impl Child {
     /// # Cancel safety
     ///
     /// The status is not lost: it can be waited for again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::process::Command;
+    /// use roundel::process;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let mut child = process::spawn(Command::new("sh").args(["-c", "exit 7"]))?;
+    ///     assert_eq!(child.wait().await?.code(), Some(7));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.stdin = None;
         if self.status.is_none()
@@ -153,6 +192,24 @@ impl Child {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use roundel::process;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     // It goes on until its input ends.
+    ///     let mut child = process::spawn(Command::new("cat").stdin(Stdio::piped()))?;
+    ///     assert_eq!(child.try_wait()?, None);
+    ///     let status = child.wait().await?;
+    ///     assert_eq!(child.try_wait()?, Some(status));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         if self.status.is_none()
             && let Some(end) = &mut self.end
@@ -167,6 +224,23 @@ impl Child {
     /// # Errors
     ///
     /// Gives the operating system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use std::process::Command;
+    /// use roundel::process;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let mut child = process::spawn(Command::new("sleep").arg("60"))?;
+    ///     child.kill()?;
+    ///     assert_eq!(child.wait().await?.signal(), Some(9));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn kill(&mut self) -> io::Result<()> {
         match self.try_wait()? {
             None => self.end.as_mut().map_or(Ok(()), |end| end.child.kill()),
@@ -175,6 +249,24 @@ impl Child {
     }
 
     /// Returns the number of the process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use roundel::net::lines;
+    /// use roundel::process;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let mut command = Command::new("sh");
+    ///     let mut child = process::spawn(command.args(["-c", "echo $$"]).stdout(Stdio::piped()))?;
+    ///     let mut said = lines(child.stdout.take().expect("it is piped"), 80);
+    ///     assert_eq!(said.next_line().await?, Some(child.id().to_string()));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn id(&self) -> u32 {
         self.end.as_ref().map_or(0, |end| end.child.id())
     }

@@ -57,11 +57,48 @@ pub fn signals(number: i32) -> io::Result<Signals> {
 ///
 /// Once this has been polled, an interrupt does not end the process any more, whether anybody waits
 /// or not.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{first_completed, signal};
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let serve = async {
+///         # let process = std::process::id().to_string();
+///         # std::process::Command::new("kill").args(["-INT", &process]).status()?;
+///         std::future::pending().await
+///     };
+///     first_completed! {
+///         outcome = signal::interrupted() => outcome,
+///         outcome = serve => outcome,
+///     }
+/// })
+/// # }
+/// ```
 pub async fn interrupted() -> io::Result<()> {
     signals(SIGINT)?.next().await
 }
 
 /// Signals of one kind: see [`signals`].
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::future::poll_once;
+/// use roundel::signal;
+///
+/// # fn main() -> std::io::Result<()> {
+/// roundel::run(async {
+///     let mut requests = signal::signals(signal::SIGUSR2)?;
+///     assert!(poll_once(requests.next()).await.is_none());
+///     # let process = std::process::id().to_string();
+///     # std::process::Command::new("kill").args(["-USR2", &process]).status()?;
+///     requests.next().await
+/// })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Signals {
     pipe: Watched<SignalPipe>,
@@ -77,6 +114,24 @@ impl Signals {
     /// # Cancel safety
     ///
     /// No signal is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::signal;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let mut requests = signal::signals(signal::SIGUSR1)?;
+    ///     for _ in 0..2 {
+    ///         # let process = std::process::id().to_string();
+    ///         # std::process::Command::new("kill").args(["-USR1", &process]).status()?;
+    ///         requests.next().await?;
+    ///     }
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub async fn next(&mut self) -> io::Result<()> {
         self.pipe
             .read_with(|pipe| sys::take_signal(pipe.as_fd()))
