@@ -26,6 +26,20 @@ struct Letter {
 }
 
 /// A port for datagrams at a host: see [`Host::bind`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::sim;
+///
+/// sim::check(0..10, |network| async move {
+///     let client = network.host("client").bind(5000).unwrap();
+///     let mut server = network.host("server").bind(53).unwrap();
+///     client.send_to(b"hello", "server", 53);
+///     let (bytes, host, port) = server.receive_from().await;
+///     assert_eq!((&*bytes, &*host, port), (&b"hello"[..], "client", 5000));
+/// });
+/// ```
 pub struct Socket {
     host: Host,
     port: u16,
@@ -50,6 +64,21 @@ impl Socket {
     /// # Panics
     ///
     /// Panics if this thread runs no runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{sim, timeout};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let mut socket = network.host("one").bind(1).unwrap();
+    ///     socket.send_to(b"hello", "nobody", 1);
+    ///     socket.send_to(b"hello", "one", 1);
+    ///     assert_eq!(socket.receive_from().await.0, b"hello");
+    ///     assert!(timeout(Duration::from_secs(9), socket.receive_from()).await.is_err());
+    /// });
+    /// ```
     pub fn send_to(&self, bytes: &[u8], host: &str, port: u16) {
         let network = &self.host.network;
         let (to, own): (Name, _) = (host.into(), &self.host.name);
@@ -77,6 +106,23 @@ impl Socket {
     /// # Cancel safety
     ///
     /// No datagram is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{sim, spawn};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let mut client = network.host("client").bind(5000).unwrap();
+    ///     let mut server = network.host("server").bind(7).unwrap();
+    ///     spawn(async move {
+    ///         let (bytes, host, port) = server.receive_from().await;
+    ///         server.send_to(&bytes, &host, port);
+    ///     });
+    ///     client.send_to(b"hello", "server", 7);
+    ///     assert_eq!(client.receive_from().await.0, b"hello");
+    /// });
+    /// ```
     pub async fn receive_from(&mut self) -> (Vec<u8>, Rc<str>, u16) {
         let mut sleep = None;
         poll_fn(|cx| {

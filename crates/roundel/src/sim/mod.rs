@@ -66,6 +66,23 @@ const VARIABLE: &str = "ROUNDEL_SEED";
 /// # Panics
 ///
 /// Panics as the program does, and if it comes to a deadlock.
+///
+/// # Examples
+///
+/// ```should_panic
+/// use std::time::Duration;
+/// use roundel::sim;
+///
+/// // Nobody has promised that datagrams arrive in order, and with some seed they do not.
+/// sim::check(0..50, |network| async move {
+///     network.set_latency(Duration::from_millis(1)..=Duration::from_millis(99));
+///     let (sender, receiver) = (network.host("one"), network.host("other"));
+///     let (sender, mut receiver) = (sender.bind(1).unwrap(), receiver.bind(1).unwrap());
+///     sender.send_to(b"first", "other", 1);
+///     sender.send_to(b"second", "other", 1);
+///     assert_eq!(receiver.receive_from().await.0, b"first");
+/// });
+/// ```
 pub fn check<P, F>(seeds: impl IntoIterator<Item = u64>, program: P)
 where
     P: Fn(Network) -> F,
@@ -101,6 +118,19 @@ fn report(seed: u64, network: &Network) {
 /// A network in memory, and all that can be done to it. Clones are the same network.
 ///
 /// It is quick, reliable and whole until it is told otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::sim;
+///
+/// sim::check(0..10, |network| async move {
+///     let same = network.clone();
+///     let mut listener = network.host("server").listen(80).unwrap();
+///     same.host("client").connect("server", 80).await.unwrap();
+///     assert_eq!(&*listener.accept().await.1, "client");
+/// });
+/// ```
 #[derive(Clone)]
 pub struct Network {
     shared: Rc<Shared>,
@@ -126,6 +156,20 @@ type Name = Rc<str>;
 
 impl Network {
     /// Makes a network whose accidents are drawn from `seed`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::sim::Network;
+    /// use roundel::{Clock, Order, Runner};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (one, other) = (Network::new(7).host("one"), Network::new(7).host("one"));
+    /// let _listener = one.listen(80)?;
+    /// // They do not know of each other.
+    /// assert!(runner.run(async move { other.connect("one", 80).await })?.is_err());
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self {
             shared: Rc::new(Shared {
@@ -144,6 +188,16 @@ impl Network {
     }
 
     /// Returns a host, which is there once it is named.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let network = roundel::sim::Network::new(0);
+    /// let _listener = network.host("server").listen(80)?;
+    /// // Whoever has this name is the same host.
+    /// assert!(network.host("server").listen(80).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn host(&self, name: impl Into<Rc<str>>) -> Host {
         Host {
             network: self.clone(),
@@ -156,6 +210,21 @@ impl Network {
     /// # Panics
     ///
     /// Panics if the range is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{now, sim};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     network.set_latency(Duration::from_secs(2)..=Duration::from_secs(3));
+    ///     let _listener = network.host("server").listen(80).unwrap();
+    ///     let began = now();
+    ///     network.host("client").connect("server", 80).await.unwrap();
+    ///     assert!((4..=6).contains(&(now() - began).as_secs()));
+    /// });
+    /// ```
     pub fn set_latency(&self, range: RangeInclusive<Duration>) {
         assert!(!range.is_empty(), "a latency is a time");
         self.shared.latency.replace(range);
@@ -167,6 +236,24 @@ impl Network {
     /// # Panics
     ///
     /// Panics if it is not a number from 0 up to, but without, 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{sim, timeout};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     network.set_loss(0.5);
+    ///     let mut socket = network.host("one").bind(1).unwrap();
+    ///     (0..100).for_each(|_| socket.send_to(b"hello", "one", 1));
+    ///     let mut arrived = 0;
+    ///     while timeout(Duration::from_secs(1), socket.receive_from()).await.is_ok() {
+    ///         arrived += 1;
+    ///     }
+    ///     assert!((10..90).contains(&arrived));
+    /// });
+    /// ```
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
@@ -180,12 +267,47 @@ impl Network {
 
     /// Has nothing pass between two hosts, in either direction: streams stand still, datagrams are
     /// lost, until [`heal`](Self::heal) is called.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{sim, timeout};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let _listener = network.host("server").listen(80).unwrap();
+    ///     let client = network.host("client");
+    ///     network.partition("client", "server");
+    ///     let outcome = timeout(Duration::from_secs(60), client.connect("server", 80)).await;
+    ///     assert!(outcome.is_err());
+    /// });
+    /// ```
     pub fn partition(&self, one: &str, other: &str) {
         self.note(|| format!("{one} | {other}"));
         self.shared.partitions.borrow_mut().insert(pair(one, other));
     }
 
     /// Ends what [`partition`](Self::partition) began.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{now, sim, sleep, spawn};
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let _listener = network.host("server").listen(80).unwrap();
+    ///     let client = network.host("client");
+    ///     network.partition("client", "server");
+    ///     let began = now();
+    ///     spawn(async move {
+    ///         sleep(Duration::from_secs(60)).await;
+    ///         network.heal("client", "server");
+    ///     });
+    ///     client.connect("server", 80).await.unwrap();
+    ///     assert_eq!((now() - began).as_secs(), 60);
+    /// });
+    /// ```
     pub fn heal(&self, one: &str, other: &str) {
         self.note(|| format!("{one} - {other}"));
         self.shared
@@ -197,6 +319,21 @@ impl Network {
     }
 
     /// Breaks all streams between two hosts: both ends find them reset.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::AsyncReadExt;
+    /// use roundel::sim;
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let _listener = network.host("server").listen(80).unwrap();
+    ///     let mut stream = network.host("client").connect("server", 80).await.unwrap();
+    ///     network.reset("client", "server");
+    ///     let error = stream.read(&mut [0; 16]).await.unwrap_err();
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    /// });
+    /// ```
     pub fn reset(&self, one: &str, other: &str) {
         self.note(|| format!("{one} / {other}"));
         let links: Vec<_> = self
@@ -212,6 +349,18 @@ impl Network {
     }
 
     /// Returns what has happened so far, in words: equal for two runs with the same seed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::sim;
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let socket = network.host("client").bind(5000).unwrap();
+    ///     socket.send_to(b"hello", "server", 53);
+    ///     assert_eq!(network.log(), ["     0.000 ms  client:5000 ~ server:53 hello"]);
+    /// });
+    /// ```
     pub fn log(&self) -> Vec<String> {
         self.shared.log.borrow().clone()
     }
@@ -291,6 +440,21 @@ fn pair(one: &str, other: &str) -> (Name, Name) {
 }
 
 /// A host of a [`Network`]: what a program that runs there can do.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::sim::{self, Host};
+///
+/// async fn program(client: Host) {
+///     assert!(client.connect("server", 80).await.is_ok());
+/// }
+///
+/// sim::check(0..10, |network| async move {
+///     let _listener = network.host("server").listen(80).unwrap();
+///     program(network.host("client")).await;
+/// });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Host {
     network: Network,
@@ -299,6 +463,12 @@ pub struct Host {
 
 impl Host {
     /// Returns the host's name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(roundel::sim::Network::new(0).host("server").name(), "server");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -308,6 +478,19 @@ impl Host {
     /// # Errors
     ///
     /// Gives [`AddrInUse`](io::ErrorKind::AddrInUse) if somebody does so already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// let host = roundel::sim::Network::new(0).host("server");
+    /// let listener = host.listen(80)?;
+    /// assert_eq!(host.listen(80).unwrap_err().kind(), ErrorKind::AddrInUse);
+    /// drop(listener);
+    /// assert!(host.listen(80).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn listen(&self, port: u16) -> io::Result<Listener> {
         let (listener, backlog) = Listener::new();
         let mut listeners = self.network.shared.listeners.borrow_mut();
@@ -324,6 +507,19 @@ impl Host {
     /// # Cancel safety
     ///
     /// A stream that has been accepted already ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// roundel::sim::check(0..10, |network| async move {
+    ///     let outcome = network.host("client").connect("server", 80).await;
+    ///     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    ///     let _listener = network.host("server").listen(80).unwrap();
+    ///     assert!(network.host("client").connect("server", 80).await.is_ok());
+    /// });
+    /// ```
     pub async fn connect(&self, host: &str, port: u16) -> io::Result<Stream> {
         stream::connect(self, host.into(), port).await
     }
@@ -333,6 +529,19 @@ impl Host {
     /// # Errors
     ///
     /// Gives [`AddrInUse`](io::ErrorKind::AddrInUse) if somebody has it already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// let host = roundel::sim::Network::new(0).host("server");
+    /// let _socket = host.bind(53)?;
+    /// assert_eq!(host.bind(53).unwrap_err().kind(), ErrorKind::AddrInUse);
+    /// // Streams have ports of their own.
+    /// assert!(host.listen(53).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn bind(&self, port: u16) -> io::Result<Socket> {
         let (socket, mailbox) = Socket::new(self, port);
         let mut mailboxes = self.network.shared.mailboxes.borrow_mut();

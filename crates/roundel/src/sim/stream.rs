@@ -21,6 +21,30 @@ const WINDOW: usize = 64 * 1024;
 pub(super) type Backlog = Queue<(Stream, Rc<str>)>;
 
 /// Who accepts streams at a port of a host: see [`Host::listen`].
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::{AsyncReadExt, AsyncWriteExt};
+/// use roundel::net::copy;
+/// use roundel::{sim, spawn};
+///
+/// sim::check(0..10, |network| async move {
+///     let mut listener = network.host("server").listen(80).unwrap();
+///     spawn(async move {
+///         loop {
+///             let (reader, writer) = listener.accept().await.0.split();
+///             spawn(copy(reader, writer));
+///         }
+///     });
+///
+///     let mut stream = network.host("client").connect("server", 80).await.unwrap();
+///     stream.write_all(b"hello").await.unwrap();
+///     let mut echo = [0; 5];
+///     stream.read_exact(&mut echo).await.unwrap();
+///     assert_eq!(&echo, b"hello");
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     backlog: Rc<Backlog>,
@@ -38,6 +62,19 @@ impl Listener {
     /// # Cancel safety
     ///
     /// No stream is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::sim;
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let mut listener = network.host("server").listen(80).unwrap();
+    ///     let _client = network.host("client").connect("server", 80).await.unwrap();
+    ///     let (_stream, from) = listener.accept().await;
+    ///     assert_eq!(&*from, "client");
+    /// });
+    /// ```
     pub async fn accept(&mut self) -> (Stream, Rc<str>) {
         match self.backlog.get().await {
             Ok(accepted) => accepted,
@@ -172,6 +209,24 @@ impl Pipe {
 }
 
 /// An end of a stream between two hosts. Dropping it ends it in both directions.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::{AsyncReadExt, AsyncWriteExt};
+/// use roundel::sim;
+///
+/// sim::check(0..10, |network| async move {
+///     let mut listener = network.host("server").listen(80).unwrap();
+///     let mut client = network.host("client").connect("server", 80).await.unwrap();
+///     let (mut server, _) = listener.accept().await;
+///     client.write_all(b"hello").await.unwrap();
+///     drop(client);
+///     let mut text = String::new();
+///     server.read_to_string(&mut text).await.unwrap();
+///     assert_eq!(text, "hello");
+/// });
+/// ```
 pub struct Stream {
     link: Rc<Link>,
     end: usize,
@@ -189,6 +244,19 @@ impl Stream {
     }
 
     /// Returns the name of the host at the other end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::sim;
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let mut listener = network.host("server").listen(80).unwrap();
+    ///     let client = network.host("client").connect("server", 80).await.unwrap();
+    ///     assert_eq!(client.peer(), "server");
+    ///     assert_eq!(listener.accept().await.0.peer(), "client");
+    /// });
+    /// ```
     pub fn peer(&self) -> &str {
         &self.link.names[1 - self.end]
     }
