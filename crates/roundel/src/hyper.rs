@@ -41,6 +41,30 @@ use crate::program::{Handle, RemoteTask, now, sleep, spawn};
 const PIECE: usize = 8 * 1024;
 
 /// A connection as hyper reads and writes it.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::AsyncWriteExt;
+/// use hyper::{Method, Request, client::conn::http1::handshake};
+/// use roundel::hyper::Io;
+/// use roundel::net::{UnixStream, lines};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// roundel::run(async {
+///     let (client, mut server) = UnixStream::pair()?;
+///     let (mut sender, connection) = handshake(Io::new(client)).await?;
+///     roundel::spawn(connection);
+///     let request = Request::head("/").body(String::new())?;
+///     let task = roundel::spawn(sender.send_request(request));
+///     let line = lines(&server, 80).next_line().await?;
+///     assert_eq!(line.as_deref(), Some("HEAD / HTTP/1.1"));
+///     server.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+///     assert_eq!(task.await??.status(), 204);
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct Io<S> {
     stream: S,
     buffer: Box<[u8]>,
@@ -48,6 +72,23 @@ pub struct Io<S> {
 
 impl<S> Io<S> {
     /// Takes a connection, TLS or not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hyper::client::conn::http1::handshake;
+    /// use roundel::hyper::Io;
+    /// use roundel::net::UnixStream;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// roundel::run(async {
+    ///     let (client, _server) = UnixStream::pair()?;
+    ///     let (sender, _connection) = handshake::<_, String>(Io::new(client)).await?;
+    ///     assert!(!sender.is_closed());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -56,6 +97,23 @@ impl<S> Io<S> {
     }
 
     /// Returns the connection, as after an upgrade.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::hyper::Io;
+    /// use roundel::net::UnixStream;
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// roundel::run(async {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     let stream = Io::new(one).into_inner();
+    ///     stream.write_all(b"hello").await?;
+    ///     assert_eq!(other.read(&mut [0; 16]).await?, 5);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -113,6 +171,23 @@ impl<S: fmt::Debug> fmt::Debug for Io<S> {
 }
 
 /// Runs hyper's tasks, which need not be [`Send`].
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use hyper::rt::Executor as _;
+/// use roundel::{hyper::Executor, oneshot};
+///
+/// # fn main() -> Result<(), roundel::Error> {
+/// roundel::run(async {
+///     let (sender, receiver) = oneshot::channel();
+///     Executor.execute(async move { sender.send(Rc::new(7)) });
+///     assert_eq!(*receiver.await?, 7);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Executor;
 
@@ -126,6 +201,24 @@ where
 }
 
 /// Keeps hyper's time by the clock of the runtime that it has been made in.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use hyper::rt::Timer as _;
+/// use roundel::{Clock, Order, Runner, hyper::Timer, now};
+///
+/// // The virtual clock jumps to the end of the sleep.
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// let waited = runner.run(async {
+///     let began = now();
+///     Timer::new().sleep(Duration::from_secs(30)).await;
+///     now() - began
+/// })?;
+/// assert_eq!(waited.as_secs(), 30);
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Timer {
     /// The same moment by the standard library's clock, which hyper goes by, and by ours.
@@ -139,6 +232,31 @@ impl Timer {
     /// # Panics
     ///
     /// Panics if this thread runs no runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use std::time::Duration;
+    /// use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+    /// use roundel::hyper::{Io, Timer};
+    /// use roundel::sim;
+    ///
+    /// sim::check(0..10, |network| async move {
+    ///     let mut listener = network.host("server").listen(80).unwrap();
+    ///     let _client = network.host("client").connect("server", 80).await.unwrap();
+    ///     let answer = |_: Request<Incoming>| async {
+    ///         Ok::<_, Infallible>(Response::new(String::new()))
+    ///     };
+    ///     // The client says nothing.
+    ///     let served = http1::Builder::new()
+    ///         .timer(Timer::new())
+    ///         .header_read_timeout(Duration::from_secs(30))
+    ///         .serve_connection(Io::new(listener.accept().await.0), service_fn(answer))
+    ///         .await;
+    ///     assert!(served.unwrap_err().is_timeout());
+    /// });
+    /// ```
     #[track_caller]
     #[expect(
         clippy::disallowed_methods,
