@@ -24,6 +24,19 @@ const QUIETLY: SendFlags = SendFlags::NOSIGNAL;
 const QUIETLY: SendFlags = SendFlags::empty();
 
 /// Who is at an end of a socket.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixDatagram;
+/// use roundel::socket::{self, Address};
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// assert_eq!(socket::local_address(&socket)?, Address::Internet(socket.local_addr()?));
+/// let socket = UnixDatagram::unbound()?;
+/// assert_eq!(socket::local_address(&socket)?, Address::Path(Box::default()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// An internet address with its port.
@@ -86,6 +99,22 @@ fn outcome<T>(result: rustix::io::Result<T>) -> io::Result<T> {
 /// # Errors
 ///
 /// Returns the operating system's error, like all functions here.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use std::os::unix::net::UnixStream;
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// one.set_nonblocking(true)?;
+/// let mut buffer = [0; 16];
+/// assert_eq!(socket::receive(&one, &mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+/// socket::send(&other, b"hello")?;
+/// assert_eq!(socket::receive(&one, &mut buffer)?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     outcome(net::recv(fd, buffer, RecvFlags::empty())).map(|(received, _)| received)
 }
@@ -95,6 +124,22 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// socket::send(&one, b"hello")?;
+/// let mut bytes = Vec::with_capacity(16);
+/// assert_eq!(socket::receive_new(&other, bytes.spare_capacity_mut())?, 5);
+/// // SAFETY: so many have been received.
+/// unsafe { bytes.set_len(5) };
+/// assert_eq!(bytes, b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn receive_new(fd: impl AsFd, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     let received = net::recv(fd, room, RecvFlags::empty());
     outcome(received).map(|((bytes, _), _)| bytes.len())
@@ -105,6 +150,19 @@ pub fn receive_new(fd: impl AsFd, room: &mut [MaybeUninit<u8>]) -> io::Result<us
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// assert_eq!(socket::arrived(&other)?, 0);
+/// socket::send(&one, b"hello")?;
+/// assert_eq!(socket::arrived(&other)?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn arrived(fd: impl AsFd) -> io::Result<usize> {
     let count = outcome(rustix::io::ioctl_fionread(fd))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
@@ -115,6 +173,20 @@ pub fn arrived(fd: impl AsFd) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use std::os::unix::net::UnixStream;
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// assert_eq!(socket::send(&one, b"hello")?, 5);
+/// drop(other);
+/// assert_eq!(socket::send(&one, b"hello").unwrap_err().kind(), ErrorKind::BrokenPipe);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn send(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     outcome(net::send(fd, bytes, QUIETLY))
 }
@@ -124,6 +196,21 @@ pub fn send(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::{io::IoSlice, os::unix::net::UnixStream};
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// let pieces = [IoSlice::new(b"head, "), IoSlice::new(b"body")];
+/// assert_eq!(socket::send_pieces(&one, &pieces)?, 10);
+/// let mut buffer = [0; 10];
+/// socket::receive(&other, &mut buffer)?;
+/// assert_eq!(&buffer, b"head, body");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn send_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut nothing = SendAncillaryBuffer::default();
     outcome(net::sendmsg(fd, pieces, &mut nothing, QUIETLY))
@@ -134,6 +221,19 @@ pub fn send_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::UdpSocket;
+/// use roundel::socket::{self, Address};
+///
+/// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// one.send_to(b"hello", other.local_addr()?)?;
+/// let from = Address::Internet(one.local_addr()?);
+/// assert_eq!(socket::receive_from(&other, &mut [0; 16])?, (5, Some(from)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn receive_from(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<Address>)> {
     let (received, _, sender) = outcome(net::recvfrom(fd, buffer, RecvFlags::empty()))?;
     Ok((received, sender.map(Address::read)))
@@ -144,6 +244,18 @@ pub fn receive_from(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Opti
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::UdpSocket;
+/// use roundel::socket;
+///
+/// let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+/// assert_eq!(socket::send_to(&one, b"hello", &socket::local_address(&other)?)?, 5);
+/// assert_eq!(other.recv(&mut [0; 16])?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn send_to(fd: impl AsFd, bytes: &[u8], address: &Address) -> io::Result<usize> {
     let address = address.write()?;
     outcome(net::sendto(fd, bytes, QUIETLY, &address))
@@ -154,6 +266,19 @@ pub fn send_to(fd: impl AsFd, bytes: &[u8], address: &Address) -> io::Result<usi
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use roundel::socket::{self, Address};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let client = TcpStream::connect(listener.local_addr()?)?;
+/// let (_stream, from) = socket::accept(&listener)?;
+/// assert_eq!(from, Some(Address::Internet(client.local_addr()?)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn accept(fd: impl AsFd) -> io::Result<(OwnedFd, Option<Address>)> {
     let (accepted, peer) = outcome(accept_nonblocking(fd))?;
     Ok((accepted, peer.map(Address::read)))
@@ -182,12 +307,34 @@ fn accept_nonblocking(fd: impl AsFd) -> rustix::io::Result<(OwnedFd, Option<Sock
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::socket;
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// assert!(!socket::is_readable(&reader)?);
+/// drop(writer);
+/// assert!(socket::is_readable(&reader)?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn is_readable(fd: impl AsFd) -> io::Result<bool> {
     let mut polled = [PollFd::new(&fd, PollFlags::IN)];
     Ok(outcome(poll(&mut polled, Some(&Timespec::default())))? > 0)
 }
 
 /// Says whether an error is about the system, which has not enough descriptors or memory at present.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Error;
+/// use roundel::socket::is_out_of_resources;
+///
+/// assert!(is_out_of_resources(&Error::from_raw_os_error(libc::EMFILE)));
+/// assert!(!is_out_of_resources(&Error::from_raw_os_error(libc::EPIPE)));
+/// ```
 pub fn is_out_of_resources(error: &io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),
@@ -200,6 +347,18 @@ pub fn is_out_of_resources(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+/// use roundel::socket;
+///
+/// let (one, other) = UnixStream::pair()?;
+/// socket::end_sending(&one)?;
+/// assert_eq!(socket::receive(&other, &mut [0; 16])?, 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn end_sending(fd: impl AsFd) -> io::Result<()> {
     Ok(net::shutdown(fd, Shutdown::Write)?)
 }
@@ -209,6 +368,17 @@ pub fn end_sending(fd: impl AsFd) -> io::Result<()> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::TcpListener;
+/// use roundel::socket::{self, Address};
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// assert_eq!(socket::local_address(&listener)?, Address::Internet(listener.local_addr()?));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn local_address(fd: impl AsFd) -> io::Result<Address> {
     Ok(Address::read(net::getsockname(fd)?))
 }
@@ -218,6 +388,19 @@ pub fn local_address(fd: impl AsFd) -> io::Result<Address> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use roundel::socket;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = TcpStream::connect(listener.local_addr()?)?;
+/// socket::send_at_once(&stream)?;
+/// assert!(stream.nodelay()?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn send_at_once(fd: impl AsFd) -> io::Result<()> {
     Ok(net::sockopt::set_tcp_nodelay(fd, true)?)
 }
@@ -227,6 +410,20 @@ pub fn send_at_once(fd: impl AsFd) -> io::Result<()> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use roundel::socket;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = TcpStream::connect(listener.local_addr()?)?;
+/// assert!(!socket::sends_at_once(&stream)?);
+/// stream.set_nodelay(true)?;
+/// assert!(socket::sends_at_once(&stream)?);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn sends_at_once(fd: impl AsFd) -> io::Result<bool> {
     Ok(net::sockopt::tcp_nodelay(fd)?)
 }
@@ -236,6 +433,19 @@ pub fn sends_at_once(fd: impl AsFd) -> io::Result<bool> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::socket;
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// socket::write(&writer, b"hello")?;
+/// assert_eq!(socket::read(&reader, &mut [0; 16])?, 5);
+/// drop(writer);
+/// assert_eq!(socket::read(&reader, &mut [0; 16])?, 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     outcome(rustix::io::read(fd, buffer))
 }
@@ -245,6 +455,17 @@ pub fn read(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::socket;
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// assert_eq!(socket::write(&writer, b"hello")?, 5);
+/// assert_eq!(socket::read(&reader, &mut [0; 16])?, 5);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     outcome(rustix::io::write(fd, bytes))
 }
@@ -254,6 +475,19 @@ pub fn write(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::IoSlice;
+/// use roundel::socket;
+///
+/// let (reader, writer) = std::io::pipe()?;
+/// let pieces = [IoSlice::new(b"head, "), IoSlice::new(b"body")];
+/// assert_eq!(socket::write_pieces(&writer, &pieces)?, 10);
+/// assert_eq!(socket::read(&reader, &mut [0; 16])?, 10);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn write_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
     outcome(rustix::io::writev(fd, pieces))
 }
@@ -263,6 +497,19 @@ pub fn write_pieces(fd: impl AsFd, pieces: &[IoSlice<'_>]) -> io::Result<usize> 
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use std::os::{fd::AsRawFd, unix::net::UnixStream};
+/// use roundel::socket;
+///
+/// let (one, _other) = UnixStream::pair()?;
+/// let outcome = socket::try_receive(one.as_raw_fd(), &mut [0; 16]);
+/// assert_eq!(outcome.unwrap_err().kind(), ErrorKind::WouldBlock);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn try_receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
     let received = net::recv(lend(fd)?, buffer, RecvFlags::DONTWAIT);
     outcome(received).map(|(received, _)| received)
@@ -273,6 +520,22 @@ pub fn try_receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<usize> {
 /// # Errors
 ///
 /// See [`receive`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use std::os::{fd::AsRawFd, unix::net::UnixStream};
+/// use roundel::socket;
+///
+/// let (one, _other) = UnixStream::pair()?;
+/// // In the end nothing more fits.
+/// let error = loop {
+///     if let Err(error) = socket::try_send(one.as_raw_fd(), &[0; 4096]) { break error; }
+/// };
+/// assert_eq!(error.kind(), ErrorKind::WouldBlock);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn try_send(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | QUIETLY;
     outcome(net::send(lend(fd)?, bytes, flags))
