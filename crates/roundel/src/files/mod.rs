@@ -29,6 +29,21 @@ const BYTES_PER_TURN: usize = 1 << 20;
 const LEAST_PER_TRY: usize = BYTES_PER_TURN / 64;
 
 /// Which way files are read and written.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::fs::File;
+/// use roundel::{Clock, FileAccess, Order, Runner};
+///
+/// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+/// runner.set_file_access(FileAccess::Threads)?;
+/// let count = runner.run(async {
+///     File::open("Cargo.toml").await?.read_at(&mut [0; 9], 0).await
+/// })?;
+/// assert_eq!(count?, 9);
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FileAccess {
     /// At once if that needs no waiting, else by a ring, or by threads where there is no ring.
@@ -41,6 +56,30 @@ pub enum FileAccess {
 }
 
 /// What became of a try to read or write without waiting.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsRawFd;
+/// use roundel::{Attempt, Clock, Dispatcher, Order};
+///
+/// # #[derive(Clone)]
+/// # struct Job;
+/// # impl roundel::Job for Job {
+/// #     type Remote = ();
+/// #     fn from_remote((): ()) -> Self { Self }
+/// # }
+/// let dispatcher = Dispatcher::<Job>::new(Clock::monotonic(), Order::Fifo)?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let mut buffer = [0; 9];
+/// match dispatcher.fill_now(file.as_raw_fd(), Some(0), &mut buffer)? {
+///     Attempt::Done(count) => assert_eq!(&buffer[..count], &b"[package]"[..count]),
+///     // Here one would start a transfer.
+///     Attempt::Blocks => {}
+///     Attempt::NotInThisTurn => unreachable!("it is the first try"),
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
     /// So many bytes went over.
@@ -52,6 +91,37 @@ pub enum Attempt {
 }
 
 /// A transfer that was started, and its result once there is one.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use std::os::fd::AsRawFd;
+/// use roundel::{Clock, Dispatcher, Host, Job, Order, Transfer};
+///
+/// #[derive(Clone)]
+/// struct Done;
+///
+/// impl Job for Done {
+///     type Remote = ();
+///     fn from_remote((): ()) -> Self { Self }
+/// }
+///
+/// struct Face;
+///
+/// impl Host<Done> for Face {
+///     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+/// }
+///
+/// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let started = dispatcher.start_transfer(Transfer::read(file.as_raw_fd(), Some(0), 9), Done);
+/// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+/// let (outcome, transfer) = started.take().expect("its job has been run");
+/// assert_eq!(outcome?, 9);
+/// assert_eq!(transfer.into_buffer(), b"[package]");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Started {
     key: usize,
     result: Cell<Option<(io::Result<usize>, Transfer)>>,
@@ -60,6 +130,34 @@ pub struct Started {
 impl Started {
     /// Takes the result, how many bytes went over, with the transfer; `None` if it is not done or was
     /// taken before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use roundel::{Clock, Dispatcher, Order, Transfer};
+    ///
+    /// # use std::ops::ControlFlow;
+    /// # #[derive(Clone)]
+    /// # struct Done;
+    /// # impl roundel::Job for Done {
+    /// #     type Remote = ();
+    /// #     fn from_remote((): ()) -> Self { Self }
+    /// # }
+    /// # struct Face;
+    /// # impl roundel::Host<Done> for Face {
+    /// #     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+    /// # }
+    /// // `Done` is a job, and `Face` the host that runs it.
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let started = dispatcher.start_transfer(Transfer::read(file.as_raw_fd(), Some(0), 9), Done);
+    /// assert!(started.take().is_none());
+    /// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+    /// assert_eq!(started.take().expect("its job has been run").0?, 9);
+    /// assert!(started.take().is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn take(&self) -> Option<(io::Result<usize>, Transfer)> {
         self.result.take()
     }

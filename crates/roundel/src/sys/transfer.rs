@@ -7,6 +7,35 @@ use std::os::fd::{AsFd, RawFd};
 ///
 /// The descriptor has to stay open until it is done. Without an offset the descriptor's own position
 /// counts, as it does for pipes and for files that are appended to.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsRawFd;
+/// use roundel::{Clock, Dispatcher, Order, Transfer};
+///
+/// # use std::ops::ControlFlow;
+/// # #[derive(Clone)]
+/// # struct Done;
+/// # impl roundel::Job for Done {
+/// #     type Remote = ();
+/// #     fn from_remote((): ()) -> Self { Self }
+/// # }
+/// # struct Face;
+/// # impl roundel::Host<Done> for Face {
+/// #     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+/// # }
+/// // `Done` is a job, and `Face` the host that runs it.
+/// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let read = Transfer::read(file.as_raw_fd(), Some(0), 9);
+/// let started = dispatcher.start_transfer(read, Done);
+/// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+/// let (outcome, read) = started.take().expect("its job has been run");
+/// assert_eq!(outcome?, 9);
+/// assert_eq!(read.into_buffer(), b"[package]");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Transfer {
     pub(super) kind: Kind,
@@ -24,18 +53,109 @@ pub(super) enum Kind {
 
 impl Transfer {
     /// Reads at most `length` bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use roundel::{Clock, Dispatcher, Order, Transfer};
+    ///
+    /// # use std::ops::ControlFlow;
+    /// # #[derive(Clone)]
+    /// # struct Done;
+    /// # impl roundel::Job for Done {
+    /// #     type Remote = ();
+    /// #     fn from_remote((): ()) -> Self { Self }
+    /// # }
+    /// # struct Face;
+    /// # impl roundel::Host<Done> for Face {
+    /// #     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+    /// # }
+    /// // `Done` is a job, and `Face` the host that runs it.
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// // There are fewer bytes than that.
+    /// let read = Transfer::read(file.as_raw_fd(), Some(1), 1 << 20);
+    /// let started = dispatcher.start_transfer(read, Done);
+    /// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+    /// let (outcome, read) = started.take().expect("its job has been run");
+    /// assert_eq!(outcome? as u64, file.metadata()?.len() - 1);
+    /// assert!(read.into_buffer().starts_with(b"package]"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn read(fd: RawFd, offset: Option<u64>, length: usize) -> Self {
         let buffer = vec![0; length];
         Self::new(Kind::Read, fd, offset, buffer)
     }
 
     /// Writes `data`, or as much of it as the kernel takes at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use roundel::{Clock, Dispatcher, Order, Transfer};
+    ///
+    /// # use std::ops::ControlFlow;
+    /// # #[derive(Clone)]
+    /// # struct Done;
+    /// # impl roundel::Job for Done {
+    /// #     type Remote = ();
+    /// #     fn from_remote((): ()) -> Self { Self }
+    /// # }
+    /// # struct Face;
+    /// # impl roundel::Host<Done> for Face {
+    /// #     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+    /// # }
+    /// // `Done` is a job, and `Face` the host that runs it.
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// # let name = format!("roundel-doc-transfer-write-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// let file = std::fs::File::create(&path)?;
+    /// let write = Transfer::write(file.as_raw_fd(), Some(3), b"hello".to_vec());
+    /// let started = dispatcher.start_transfer(write, Done);
+    /// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+    /// assert_eq!(started.take().expect("its job has been run").0?, 5);
+    /// assert_eq!(std::fs::read(&path)?, b"\0\0\0hello");
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn write(fd: RawFd, offset: Option<u64>, data: Vec<u8>) -> Self {
         Self::new(Kind::Write, fd, offset, data)
     }
 
     /// Has everything that was written reach the disk, but for what only `stat` would show if that
     /// is enough (`data_only`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// use roundel::{Clock, Dispatcher, Order, Transfer};
+    ///
+    /// # use std::ops::ControlFlow;
+    /// # #[derive(Clone)]
+    /// # struct Done;
+    /// # impl roundel::Job for Done {
+    /// #     type Remote = ();
+    /// #     fn from_remote((): ()) -> Self { Self }
+    /// # }
+    /// # struct Face;
+    /// # impl roundel::Host<Done> for Face {
+    /// #     fn run(&mut self, _: Done) -> ControlFlow<()> { ControlFlow::Break(()) }
+    /// # }
+    /// // `Done` is a job, and `Face` the host that runs it.
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// # let name = format!("roundel-doc-transfer-sync-{}", std::process::id());
+    /// # let path = std::env::temp_dir().join(name);
+    /// let file = std::fs::File::create(&path)?;
+    /// let sync = Transfer::sync(file.as_raw_fd(), true);
+    /// let started = dispatcher.start_transfer(sync, Done);
+    /// while dispatcher.run_once(&mut Face, true)?.is_continue() {}
+    /// assert_eq!(started.take().expect("its job has been run").0?, 0);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn sync(fd: RawFd, data_only: bool) -> Self {
         Self::new(Kind::Sync { data_only }, fd, None, Vec::new())
     }
@@ -50,6 +170,16 @@ impl Transfer {
     }
 
     /// Returns the memory: what was read, or what was to be written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::Transfer;
+    ///
+    /// let write = Transfer::write(1, None, b"hello".to_vec());
+    /// // Nobody has started it, so that there is nothing to wait for.
+    /// assert_eq!(write.into_buffer(), b"hello");
+    /// ```
     pub fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }

@@ -25,6 +25,23 @@ use crate::sys::{Events, Poller, Report, StreamRing};
 ///
 /// By a ring (Linux' `io_uring`, of 6.1 or later) the kernel receives small messages as they come, and sends what all tasks of a turn
 /// have written, by a single call. A program can't tell, but by its speed.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::net::UnixStream;
+/// use roundel::{Clock, Order, Runner, StreamAccess};
+///
+/// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+/// runner.set_stream_access(StreamAccess::Poller)?;
+/// let count = runner.run(async {
+///     let (one, other) = UnixStream::pair()?;
+///     one.write_all(b"hello").await?;
+///     other.read(&mut [0; 16]).await
+/// })?;
+/// assert_eq!(count?, 5);
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StreamAccess {
     /// By a ring what is small, where there is a ring; all else when the poller says that a connection is ready.
