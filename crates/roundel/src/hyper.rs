@@ -240,22 +240,21 @@ impl Timer {
     /// use std::time::Duration;
     /// use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
     /// use roundel::hyper::{Io, Timer};
-    /// use roundel::sim;
+    /// use roundel::{Clock, Order, Runner, net::UnixStream};
     ///
-    /// sim::check(0..10, |network| async move {
-    ///     let mut listener = network.host("server").listen(80).unwrap();
-    ///     let _client = network.host("client").connect("server", 80).await.unwrap();
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let served = runner.run(async {
+    ///     // The client says nothing.
+    ///     let (_client, server) = UnixStream::pair().expect("two ends");
     ///     let answer = |_: Request<Incoming>| async {
     ///         Ok::<_, Infallible>(Response::new(String::new()))
     ///     };
-    ///     // The client says nothing.
-    ///     let served = http1::Builder::new()
-    ///         .timer(Timer::new())
-    ///         .header_read_timeout(Duration::from_secs(30))
-    ///         .serve_connection(Io::new(listener.accept().await.0), service_fn(answer))
-    ///         .await;
-    ///     assert!(served.unwrap_err().is_timeout());
-    /// });
+    ///     let mut builder = http1::Builder::new();
+    ///     builder.timer(Timer::new()).header_read_timeout(Duration::from_secs(30));
+    ///     builder.serve_connection(Io::new(server), service_fn(answer)).await
+    /// })?;
+    /// assert!(served.unwrap_err().is_timeout());
+    /// # Ok::<(), roundel::Error>(())
     /// ```
     #[track_caller]
     #[expect(
