@@ -45,6 +45,20 @@ pub struct Condition {
 
 impl Condition {
     /// Makes a condition that nobody waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Condition, Lock, timeout};
+    ///
+    /// roundel::run(async {
+    ///     let (lock, condition) = (Lock::new(()), Condition::new());
+    ///     condition.notify_all(); // Nobody waits, and it is not kept for who comes later.
+    ///     let wait = condition.wait(lock.acquire().await);
+    ///     assert!(timeout(Duration::ZERO, wait).await.is_err());
+    /// });
+    /// ```
     #[track_caller]
     pub fn new() -> Self {
         Self {
@@ -59,6 +73,29 @@ impl Condition {
     ///
     /// The lock is not held any more. A notification that has been given to who is cancelled is
     /// passed on to the next one who waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    /// use roundel::{Condition, Lock};
+    ///
+    /// roundel::run(async {
+    ///     let (lock, condition) = (Lock::new(0), Condition::new());
+    ///     let wait = async {
+    ///         let mut count = lock.acquire().await;
+    ///         while *count < 1 {
+    ///             count = condition.wait(count).await;
+    ///         }
+    ///         *count
+    ///     };
+    ///     let change = async {
+    ///         *lock.acquire().await += 1;
+    ///         condition.notify_all();
+    ///     };
+    ///     assert_eq!(zip(wait, change).await, (1, ()));
+    /// });
+    /// ```
     pub async fn wait<'l, T: ?Sized>(&self, guard: LockGuard<'l, T>) -> LockGuard<'l, T> {
         let lock = guard.lock();
         let mut baton = {
@@ -83,6 +120,26 @@ impl Condition {
     /// # Cancel safety
     ///
     /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    /// use roundel::{Condition, Lock};
+    ///
+    /// roundel::run(async {
+    ///     let (lock, condition) = (Lock::new(Vec::new()), Condition::new());
+    ///     let take = async {
+    ///         let guard = lock.acquire().await;
+    ///         condition.wait_for(guard, |items| !items.is_empty()).await.pop()
+    ///     };
+    ///     let add = async {
+    ///         lock.acquire().await.push(7);
+    ///         condition.notify(1);
+    ///     };
+    ///     assert_eq!(zip(take, add).await.0, Some(7));
+    /// });
+    /// ```
     pub async fn wait_for<'l, T: ?Sized>(
         &self,
         mut guard: LockGuard<'l, T>,
@@ -95,6 +152,24 @@ impl Condition {
     }
 
     /// Wakes the first `count` of those who wait.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use roundel::{Condition, Lock, spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let shared = Rc::new((Lock::new(()), Condition::new()));
+    ///     let [first, second] = [Rc::clone(&shared), Rc::clone(&shared)].map(|shared| {
+    ///         spawn(async move { drop(shared.1.wait(shared.0.acquire().await).await) })
+    ///     });
+    ///     yield_now().await;
+    ///     shared.1.notify(1);
+    ///     first.await.unwrap();
+    ///     assert!(!second.is_finished());
+    /// });
+    /// ```
     pub fn notify(&self, count: usize) {
         for _ in 0..count {
             if !self.waiters.grant_first() {
@@ -104,6 +179,25 @@ impl Condition {
     }
 
     /// Wakes everybody who waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use roundel::{Condition, Lock, spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let shared = Rc::new((Lock::new(()), Condition::new()));
+    ///     let tasks = [Rc::clone(&shared), Rc::clone(&shared)].map(|shared| {
+    ///         spawn(async move { drop(shared.1.wait(shared.0.acquire().await).await) })
+    ///     });
+    ///     yield_now().await;
+    ///     shared.1.notify_all();
+    ///     for task in tasks {
+    ///         task.await.unwrap();
+    ///     }
+    /// });
+    /// ```
     pub fn notify_all(&self) {
         self.waiters.grant_all();
     }
