@@ -36,6 +36,12 @@ pub struct Event {
 
 impl Event {
     /// Makes a flag that is not set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!roundel::Event::new().is_set());
+    /// ```
     #[track_caller]
     pub fn new() -> Self {
         let (is_set, waiters) = (Cell::new(false), Waiters::default());
@@ -47,17 +53,56 @@ impl Event {
     }
 
     /// Returns whether the flag is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let event = roundel::Event::new();
+    /// event.set();
+    /// assert!(event.is_set());
+    /// ```
     pub fn is_set(&self) -> bool {
         self.is_set.get()
     }
 
     /// Sets the flag, and wakes everybody who waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    /// use roundel::Event;
+    ///
+    /// roundel::run(async {
+    ///     let event = Event::new();
+    ///     zip(zip(event.wait(), event.wait()), async { event.set() }).await;
+    ///     event.wait().await; // Who comes later need not wait at all.
+    /// });
+    /// ```
     pub fn set(&self) {
         self.is_set.set(true);
         self.waiters.grant_all();
     }
 
     /// Takes the flag back. Who has been woken by it is so all the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use roundel::{Event, spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let event = Rc::new(Event::new());
+    ///     let other = Rc::clone(&event);
+    ///     let waiting = spawn(async move { other.wait().await });
+    ///     yield_now().await;
+    ///     event.set();
+    ///     event.clear();
+    ///     assert!(!event.is_set());
+    ///     waiting.await.unwrap();
+    /// });
+    /// ```
     pub fn clear(&self) {
         self.is_set.set(false);
     }
@@ -67,6 +112,20 @@ impl Event {
     /// # Cancel safety
     ///
     /// Nothing is lost, as everybody who waits is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Event, timeout};
+    ///
+    /// roundel::run(async {
+    ///     let event = Event::new();
+    ///     assert!(timeout(Duration::ZERO, event.wait()).await.is_err());
+    ///     event.set();
+    ///     assert!(timeout(Duration::ZERO, event.wait()).await.is_ok());
+    /// });
+    /// ```
     #[inline]
     pub fn wait(&self) -> Wait<'_> {
         Wait {
