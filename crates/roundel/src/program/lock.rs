@@ -50,6 +50,14 @@ pub struct Lock<T: ?Sized = ()> {
 
 impl<T> Lock<T> {
     /// Puts `value` under a lock, which nobody holds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// // To be shared by tasks; without a value it merely lets one at a time do something.
+    /// let lock = std::rc::Rc::new(roundel::Lock::new(()));
+    /// assert!(!lock.is_held());
+    /// ```
     #[track_caller]
     pub fn new(value: T) -> Self {
         Self {
@@ -62,6 +70,13 @@ impl<T> Lock<T> {
     }
 
     /// Takes the value out of the lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = roundel::Lock::new(vec![1, 2]);
+    /// assert_eq!(lock.into_inner(), [1, 2]);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -73,6 +88,22 @@ impl<T: ?Sized> Lock<T> {
     /// # Cancel safety
     ///
     /// A place in line is lost, but never the lock: it goes to the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Lock, timeout};
+    ///
+    /// roundel::run(async {
+    ///     let lock = Lock::new(0);
+    ///     let mut guard = lock.acquire().await;
+    ///     assert!(timeout(Duration::ZERO, lock.acquire()).await.is_err(), "it is held");
+    ///     *guard += 1;
+    ///     drop(guard);
+    ///     assert_eq!(*lock.acquire().await, 1);
+    /// });
+    /// ```
     #[inline]
     pub fn acquire(&self) -> Acquire<'_, T> {
         Acquire {
@@ -82,11 +113,31 @@ impl<T: ?Sized> Lock<T> {
     }
 
     /// Holds the lock until the guard is dropped, if nobody does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = roundel::Lock::new(0);
+    /// let guard = lock.try_acquire().expect("nobody holds it");
+    /// assert!(lock.try_acquire().is_none());
+    /// drop(guard);
+    /// assert!(lock.try_acquire().is_some());
+    /// ```
     pub fn try_acquire(&self) -> Option<LockGuard<'_, T>> {
         (!self.is_held.replace(true)).then(|| self.guard())
     }
 
     /// Returns whether somebody holds the lock, or has been given it just now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let lock = roundel::Lock::new(0);
+    /// let guard = lock.try_acquire();
+    /// assert!(lock.is_held());
+    /// drop(guard);
+    /// assert!(!lock.is_held());
+    /// ```
     #[doc(alias = "locked")]
     pub fn is_held(&self) -> bool {
         self.is_held.get()
@@ -171,6 +222,23 @@ impl<T: ?Sized> fmt::Debug for Acquire<'_, T> {
 }
 
 /// The value of a lock, for as long as it is held.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Lock, LockGuard, yield_now};
+///
+/// async fn sum_up(mut numbers: LockGuard<'_, Vec<u32>>) -> u32 {
+///     yield_now().await; // The lock is held meanwhile, and given back at the end.
+///     numbers.drain(..).sum()
+/// }
+///
+/// roundel::run(async {
+///     let numbers = Lock::new(vec![1, 2, 3]);
+///     assert_eq!(sum_up(numbers.acquire().await).await, 6);
+///     assert!(numbers.into_inner().is_empty());
+/// });
+/// ```
 #[must_use = "the lock is given back when this is dropped"]
 pub struct LockGuard<'l, T: ?Sized> {
     lock: &'l Lock<T>,
