@@ -42,6 +42,20 @@ pub struct Semaphore {
 impl Semaphore {
     /// Makes a semaphore of so many permits; with none, everybody waits for
     /// [`add_permits`](Self::add_permits).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Semaphore, timeout};
+    ///
+    /// roundel::run(async {
+    ///     let closed = Semaphore::new(0);
+    ///     assert!(timeout(Duration::ZERO, closed.acquire()).await.is_err());
+    ///     closed.add_permits(1);
+    ///     assert!(timeout(Duration::ZERO, closed.acquire()).await.is_ok());
+    /// });
+    /// ```
     #[track_caller]
     pub fn new(permits: usize) -> Self {
         Self {
@@ -56,6 +70,21 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// A place in line is lost, but never a permit: it goes to the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::Semaphore;
+    ///
+    /// roundel::run(async {
+    ///     let semaphore = Semaphore::new(2);
+    ///     {
+    ///         let _permit = semaphore.acquire().await;
+    ///         assert_eq!(semaphore.available(), 1);
+    ///     }
+    ///     assert_eq!(semaphore.available(), 2);
+    /// });
+    /// ```
     pub async fn acquire(&self) -> Permit<'_> {
         if !self.take() {
             let describe = || format!("Semaphore::acquire, of that made at {}", self.origin);
@@ -65,11 +94,28 @@ impl Semaphore {
     }
 
     /// Returns a permit, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = roundel::Semaphore::new(1);
+    /// let permit = semaphore.try_acquire();
+    /// assert!(permit.is_some());
+    /// assert!(semaphore.try_acquire().is_none());
+    /// ```
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.take().then(|| Permit { semaphore: self })
     }
 
     /// Returns how many permits can be had at once.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = roundel::Semaphore::new(2);
+    /// let _permit = semaphore.try_acquire();
+    /// assert_eq!(semaphore.available(), 1);
+    /// ```
     pub fn available(&self) -> usize {
         self.available.get()
     }
@@ -79,6 +125,21 @@ impl Semaphore {
     /// # Panics
     ///
     /// Panics if they are more than there are numbers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    /// use roundel::Semaphore;
+    ///
+    /// roundel::run(async {
+    ///     let semaphore = Semaphore::new(0);
+    ///     let (permit, ()) = zip(semaphore.acquire(), async { semaphore.add_permits(3) }).await;
+    ///     assert_eq!(semaphore.available(), 2, "one has been waited for");
+    ///     drop(permit);
+    ///     assert_eq!(semaphore.available(), 3);
+    /// });
+    /// ```
     #[doc(alias = "release")]
     pub fn add_permits(&self, count: usize) {
         let promised = (0..count).take_while(|_| self.waiters.grant_first());
@@ -104,6 +165,23 @@ impl fmt::Debug for Semaphore {
 }
 
 /// One of a semaphore's permits.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Permit, Semaphore};
+///
+/// struct Connection<'s> {
+///     _permit: Permit<'s>,
+/// }
+///
+/// let semaphore = Semaphore::new(2);
+/// let permit = semaphore.try_acquire().expect("nobody has one");
+/// let connection = Connection { _permit: permit };
+/// assert_eq!(semaphore.available(), 1);
+/// drop(connection);
+/// assert_eq!(semaphore.available(), 2);
+/// ```
 #[derive(Debug)]
 #[must_use = "the permit is given back when this is dropped"]
 pub struct Permit<'s> {
@@ -112,6 +190,14 @@ pub struct Permit<'s> {
 
 impl Permit<'_> {
     /// Keeps the permit for good: the semaphore has one less from now on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let semaphore = roundel::Semaphore::new(2);
+    /// semaphore.try_acquire().expect("nobody has one").forget();
+    /// assert_eq!(semaphore.available(), 1);
+    /// ```
     pub fn forget(self) {
         let _kept = ManuallyDrop::new(self);
     }
