@@ -69,6 +69,21 @@ impl Deadlock {
     }
 
     /// Returns the tasks that can't go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Error, Event, Order, Runner, spawn};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let outcome = runner.run(async {
+    ///     let forlorn = spawn(async { Event::new().wait().await });
+    ///     forlorn.await
+    /// });
+    /// let Err(Error::Deadlock(deadlock)) = outcome else { panic!("nobody sets the event") };
+    /// assert_eq!(deadlock.blocked().len(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn blocked(&self) -> &[Blocked] {
         &self.report.blocked
     }
@@ -84,6 +99,19 @@ impl fmt::Display for Deadlock {
 }
 
 /// A task that can't go on, and what it awaits.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Clock, Error, Order, Queue, Runner};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// let outcome = runner.run(async { Queue::<u32>::unbounded().get().await });
+/// let Err(Error::Deadlock(deadlock)) = outcome else { panic!("nobody puts anything") };
+/// let report = deadlock.blocked()[0].to_string();
+/// assert!(report.starts_with("main awaits Queue::get, of the queue made at "), "{report}");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     task: String,
@@ -104,12 +132,47 @@ impl Blocked {
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Error, Event, Order, Runner, spawn_named};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let outcome = runner.run(async {
+    ///     let forlorn = spawn_named("forlorn", async { Event::new().wait().await });
+    ///     forlorn.await
+    /// });
+    /// let Err(Error::Deadlock(deadlock)) = outcome else { panic!("nobody sets the event") };
+    /// assert!(deadlock.blocked().iter().any(|blocked| blocked.task() == "forlorn"));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn task(&self) -> &str {
         &self.task
     }
 
     /// Returns what the task awaits: several things if it awaits any of them, and none if that is
     /// nothing of this crate's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Error, Order, Runner, spawn_named};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let outcome = runner.run(async {
+    ///     let forlorn = spawn_named("forlorn", std::future::pending::<()>());
+    ///     forlorn.await
+    /// });
+    /// let Err(Error::Deadlock(deadlock)) = outcome else { panic!("it is never ready") };
+    /// for blocked in deadlock.blocked() {
+    ///     match blocked.task() {
+    ///         "main" => assert_eq!(blocked.awaits(), ["the end of forlorn"]),
+    ///         _ => assert!(blocked.awaits().is_empty(), "nothing of this crate's"),
+    ///     }
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn awaits(&self) -> &[String] {
         &self.awaits
     }

@@ -7,6 +7,25 @@ use super::deadlock::Deadlock;
 use super::panic::Panic;
 
 /// Why something that was awaited has not come to its end, or why something was refused.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Error, Queue, timeout};
+///
+/// /// Fails if there is nothing in time, and if there will never be anything.
+/// async fn next(queue: &Queue<u32>) -> Result<u32, Error> {
+///     timeout(Duration::ZERO, queue.get()).await?
+/// }
+///
+/// roundel::run(async {
+///     let queue = Queue::unbounded();
+///     assert!(matches!(next(&queue).await, Err(Error::Timeout)));
+///     queue.shutdown();
+///     assert!(matches!(next(&queue).await, Err(Error::QueueShutDown)));
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {

@@ -35,11 +35,35 @@ impl Panic {
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, spawn_named};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn_named("careless", async { panic!("no way") });
+    ///     let Err(Error::Panicked(panic)) = task.await else { panic!("it has not") };
+    ///     assert_eq!(panic.task(), "careless");
+    /// });
+    /// ```
     pub fn task(&self) -> &str {
         &self.report.task
     }
 
     /// Returns the words of the panic, if it was one of words.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, spawn};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { panic!("no {}", "way") });
+    ///     let Err(Error::Panicked(panic)) = task.await else { panic!("it has not") };
+    ///     assert_eq!(panic.message(), Some("no way"));
+    /// });
+    /// ```
     pub fn message(&self) -> Option<&str> {
         let payload = &*self.report.payload;
         let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -47,6 +71,19 @@ impl Panic {
     }
 
     /// Returns what the task has panicked with.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::panic_any;
+    /// use roundel::{Error, spawn};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { panic_any(7) });
+    ///     let Err(Error::Panicked(panic)) = task.await else { panic!("it has not") };
+    ///     assert_eq!(panic.into_payload().downcast_ref(), Some(&7));
+    /// });
+    /// ```
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.report.payload
     }
@@ -56,6 +93,24 @@ impl Panic {
     /// # Panics
     ///
     /// Panics, without calling the panic hook once more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, spawn};
+    ///
+    /// roundel::run(async {
+    ///     let outer = spawn(async {
+    ///         let inner = spawn(async { panic!("no way") });
+    ///         match inner.await {
+    ///             Err(Error::Panicked(panic)) => panic.resume(),
+    ///             outcome => outcome,
+    ///         }
+    ///     });
+    ///     let Err(Error::Panicked(panic)) = outer.await else { panic!("it has not") };
+    ///     assert_eq!(panic.message(), Some("no way"));
+    /// });
+    /// ```
     pub fn resume(self) -> ! {
         resume_unwind(self.into_payload())
     }
