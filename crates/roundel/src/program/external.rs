@@ -51,6 +51,31 @@ pub fn external_work() -> ExternalWork {
 }
 
 /// Work in another thread, which ends when this is dropped: see [`external_work`].
+///
+/// # Examples
+///
+/// ```
+/// use std::{future::poll_fn, mem, task::Poll, thread, time::Duration};
+/// use roundel::{Clock, Order, Runner, external_work, sleep};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let work = external_work();
+///     let mut is_first = true;
+///     poll_fn(|cx| {
+///         if !mem::take(&mut is_first) {
+///             return Poll::Ready(());
+///         }
+///         let waker = cx.waker().clone();
+///         thread::spawn(move || waker.wake());
+///         Poll::Pending
+///     })
+///     .await;
+///     drop(work);
+///     sleep(Duration::from_secs(3600)).await; // Now the clock jumps again.
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "the work counts as ended when this is dropped"]
 pub struct ExternalWork {
     core: Rc<Core>,
