@@ -96,6 +96,22 @@ where
 }
 
 /// A future of the first of several: see [`first_completed`](fn@first_completed).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, FirstCompleted, Order, Runner, Sleep, first_completed, sleep};
+///
+/// fn shortest(seconds: &[u64]) -> FirstCompleted<Sleep> {
+///     first_completed(seconds.iter().map(|&seconds| sleep(Duration::from_secs(seconds))))
+/// }
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// let (place, ()) = runner.run(shortest(&[30, 20, 40]))?;
+/// assert_eq!(place, 1);
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct FirstCompleted<F> {
     futures: Vec<Pin<Box<F>>>,

@@ -80,6 +80,23 @@ where
 }
 
 /// A future of what several tasks come to: see [`gather`](fn@gather).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Runner, gather, sleep, timeout};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let seconds = [1, 2].map(Duration::from_secs);
+///     let mut sleeps = gather(seconds.map(sleep));
+///     // To borrow it is to be able to wait for it again.
+///     assert!(timeout(seconds[0] / 2, &mut sleeps).await.is_err());
+///     assert_eq!(sleeps.await.len(), 2);
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "the tasks are cancelled when this is dropped"]
 pub struct Gather<T> {
     pending: VecDeque<Child<T>>,

@@ -56,6 +56,28 @@ where
 }
 
 /// A future of what a task comes to that goes on without it: see [`shield`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Runner, Shield, shield, sleep, timeout};
+///
+/// fn save(seconds: u64) -> Shield<&'static str> {
+///     shield(async move {
+///         sleep(Duration::from_secs(seconds)).await;
+///         "saved"
+///     })
+/// }
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let mut saving = save(60);
+///     assert!(timeout(Duration::from_secs(1), &mut saving).await.is_err());
+///     assert_eq!(saving.await, "saved");
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Shield<T> {
     task: JoinHandle<T>,

@@ -67,6 +67,29 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 /// A future that is ready when its time has come: see [`sleep`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Queue, Runner, first_completed, sleep};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let queue = Queue::unbounded();
+///     (1..=3).for_each(|number| queue.try_put(number).unwrap());
+///     let (mut sum, mut limit) = (0, sleep(Duration::from_secs(5)));
+///     // One sleep for all rounds: it is borrowed by each.
+///     loop {
+///         first_completed! {
+///             item = queue.get() => sum += item.unwrap(),
+///             () = &mut limit => break,
+///         }
+///     }
+///     assert_eq!(sum, 6);
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
     until: Until,

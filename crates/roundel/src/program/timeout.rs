@@ -86,6 +86,20 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
 
 pin_project! {
     /// A future that is ready when another one is, or when its time is up: see [`timeout`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Sleep, Timeout, sleep, timeout};
+    ///
+    /// /// A type that has a name, for a field of a struct.
+    /// fn nap() -> Timeout<Sleep> {
+    ///     timeout(Duration::ZERO, sleep(Duration::from_secs(3600)))
+    /// }
+    ///
+    /// assert!(roundel::run(nap()).is_err());
+    /// ```
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {

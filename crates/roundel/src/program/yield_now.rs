@@ -23,6 +23,23 @@ pub fn yield_now() -> YieldNow {
 }
 
 /// A future that is ready when it is polled again: see [`yield_now`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{YieldNow, spawn, yield_now};
+///
+/// /// The type has a name, for a field of a struct or the result of a function.
+/// fn pause() -> YieldNow {
+///     yield_now()
+/// }
+///
+/// roundel::run(async {
+///     let other = spawn(async {});
+///     pause().await;
+///     assert!(other.is_finished());
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {
