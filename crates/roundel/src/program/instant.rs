@@ -6,6 +6,23 @@ use std::time::Duration;
 use super::runtime::Core;
 
 /// A moment of the runtime's clock, to the nanosecond.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Clock, Order, Runner, now};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let (began, minute) = (now(), Duration::from_secs(60));
+///     let deadline = began + minute;
+///     assert!(deadline > began);
+///     assert_eq!(deadline - began, minute);
+///     assert_eq!(began - deadline, Duration::ZERO, "never less than no time");
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant {
     nanoseconds: u64,

@@ -49,6 +49,23 @@ pub fn interval(period: Duration) -> Interval {
 }
 
 /// A stream of moments: see [`interval`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use futures_lite::StreamExt;
+/// use roundel::{Clock, Order, Runner, interval, now};
+///
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.run(async {
+///     let began = now();
+///     let ticks = interval(Duration::from_secs(2)).take(3);
+///     let seconds = ticks.map(|due| (due - began).as_secs()).collect::<Vec<_>>().await;
+///     assert_eq!(seconds, [0, 2, 4]);
+/// })?;
+/// # Ok::<(), roundel::Error>(())
+/// ```
 #[must_use = "an interval does nothing unless it is waited for"]
 pub struct Interval {
     period: Duration,
@@ -63,6 +80,23 @@ impl Interval {
     /// # Cancel safety
     ///
     /// No tick is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Clock, Order, Runner, interval, now};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.run(async {
+    ///     let second = Duration::from_secs(1);
+    ///     let mut interval = interval(second);
+    ///     let first = interval.tick().await;
+    ///     assert_eq!(first, now(), "the first one is at once");
+    ///     assert_eq!(interval.tick().await, first + second);
+    /// })?;
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub async fn tick(&mut self) -> Instant {
         std::future::poll_fn(|cx| self.poll_tick(cx)).await
     }
@@ -72,12 +106,39 @@ impl Interval {
     /// # Panics
     ///
     /// Panics if this thread runs no runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Clock, Order, Runner, interval, now, sleep};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.run(async {
+    ///     let mut interval = interval(Duration::from_secs(10));
+    ///     let first = interval.tick().await;
+    ///     sleep(Duration::from_secs(7)).await;
+    ///     interval.reset();
+    ///     interval.tick().await;
+    ///     assert_eq!(now() - first, Duration::from_secs(17));
+    /// })?;
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn reset(&mut self) {
         self.next = Some(now() + self.period);
         self.sleep = None;
     }
 
     /// Returns the time between two ticks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let interval = roundel::interval(Duration::from_secs(2));
+    /// assert_eq!(interval.period(), Duration::from_secs(2));
+    /// ```
     pub fn period(&self) -> Duration {
         self.period
     }
