@@ -41,6 +41,18 @@ impl Handle {
     ///
     /// Panics if this thread runs no runtime.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Handle, to_thread};
+    ///
+    /// roundel::run(async {
+    ///     let handle = Handle::current();
+    ///     let is_accepted = to_thread(move || handle.call_soon(|| ()).is_ok()).await;
+    ///     assert!(is_accepted.unwrap());
+    /// });
+    /// ```
+    ///
     /// Source: `asyncio.get_running_loop`.
     #[track_caller]
     pub fn current() -> Self {
@@ -87,6 +99,19 @@ impl Handle {
     /// Starts a task in the runtime.
     ///
     /// If the runtime has ended, or ends before the task does, the task gives [`Error::Closed`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use roundel::{Handle, to_thread};
+    ///
+    /// roundel::run(async {
+    ///     let (handle, home) = (Handle::current(), thread::current().id());
+    ///     let remote = to_thread(move || handle.spawn(async { thread::current().id() }));
+    ///     assert_eq!(remote.await.unwrap().await.unwrap(), home);
+    /// });
+    /// ```
     ///
     /// Source: `asyncio.run_coroutine_threadsafe`.
     pub fn spawn<F>(&self, future: F) -> RemoteTask<F::Output>
@@ -160,6 +185,18 @@ impl fmt::Debug for Handle {
 /// Awaiting it gives [`Error::Cancelled`] and [`Error::Panicked`] as a
 /// [`JoinHandle`](crate::JoinHandle) does, and [`Error::Closed`] if the runtime has ended before
 /// the task.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Clock, Error, Order, Runner};
+///
+/// let runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+/// let remote = runner.handle().spawn(async { 6 * 7 });
+/// drop(runner);
+/// assert!(matches!(remote.join(), Err(Error::Closed)), "it has never been run");
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug)]
 pub struct RemoteTask<T> {
     handle: Handle,
@@ -177,6 +214,18 @@ impl<T> RemoteTask<T> {
     /// # Panics
     ///
     /// Panics in the thread of the runtime itself, which would wait for good.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Handle, to_thread};
+    ///
+    /// roundel::run(async {
+    ///     let remote = Handle::current().spawn(async { panic!("no way") });
+    ///     let outcome: Result<(), Error> = to_thread(|| remote.join()).await.unwrap();
+    ///     assert!(matches!(outcome, Err(Error::Panicked(_))));
+    /// });
+    /// ```
     pub fn join(self) -> Result<T, Error> {
         let is_home =
             Core::try_current().is_some_and(|core| Arc::ptr_eq(&core.inbox, &self.handle.inbox));
@@ -188,6 +237,18 @@ impl<T> RemoteTask<T> {
     }
 
     /// Has the task end without being polled again, as soon as its runtime gets to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Handle};
+    ///
+    /// roundel::run(async {
+    ///     let remote = Handle::current().spawn(std::future::pending::<()>());
+    ///     remote.cancel();
+    ///     assert!(matches!(remote.await, Err(Error::Cancelled)));
+    /// });
+    /// ```
     pub fn cancel(&self) {
         let task = Arc::clone(&self.task);
         // If the runtime has ended, so has the task.
@@ -201,6 +262,22 @@ impl<T> RemoteTask<T> {
     }
 
     /// Returns whether the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Handle, sleep};
+    ///
+    /// roundel::run(async {
+    ///     let remote = Handle::current().spawn(async { 6 * 7 });
+    ///     assert!(!remote.is_finished());
+    ///     while !remote.is_finished() {
+    ///         sleep(Duration::from_millis(1)).await;
+    ///     }
+    ///     assert_eq!(remote.join().unwrap(), 42);
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.promised.is_kept()
     }
