@@ -24,6 +24,26 @@ use super::error::Error;
 use super::task::TaskWaker;
 
 /// Makes a way for one value.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use roundel::{Queue, oneshot, spawn};
+///
+/// roundel::run(async {
+///     let questions = Rc::new(Queue::<(u32, oneshot::Sender<u32>)>::unbounded());
+///     let asked = Rc::clone(&questions);
+///     drop(spawn(async move {
+///         while let Ok((number, answer)) = asked.get().await {
+///             answer.send(number * number).unwrap();
+///         }
+///     }));
+///     let (sender, receiver) = oneshot::channel();
+///     questions.put((7, sender)).await.unwrap();
+///     assert_eq!(receiver.await.unwrap(), 49);
+/// });
+/// ```
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
@@ -47,6 +67,18 @@ struct Shared<T> {
 }
 
 /// The end that sends.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Error, oneshot};
+///
+/// roundel::run(async {
+///     let (sender, receiver) = oneshot::channel::<u32>();
+///     drop(sender);
+///     assert!(matches!(receiver.await, Err(Error::Closed)));
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
@@ -58,6 +90,20 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// Gives the value back if nobody will receive it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::oneshot;
+    ///
+    /// let (sender, mut receiver) = oneshot::channel();
+    /// assert_eq!(sender.send("one"), Ok(()));
+    /// assert_eq!(receiver.try_get().unwrap(), "one");
+    ///
+    /// let (sender, receiver) = oneshot::channel();
+    /// drop(receiver);
+    /// assert_eq!(sender.send("two"), Err("two"));
+    /// ```
     pub fn send(self, value: T) -> Result<(), T> {
         if self.is_closed() {
             return Err(value);
@@ -67,6 +113,15 @@ impl<T> Sender<T> {
     }
 
     /// Returns whether the receiver is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = roundel::oneshot::channel::<u32>();
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed.get()
     }
@@ -90,6 +145,20 @@ impl<T> Drop for Sender<T> {
 /// # Cancel safety
 ///
 /// The value is dropped with the receiver; borrow that to wait for it in several places.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{oneshot, timeout};
+///
+/// roundel::run(async {
+///     let (sender, mut receiver) = oneshot::channel();
+///     assert!(timeout(Duration::ZERO, &mut receiver).await.is_err());
+///     sender.send(7).unwrap();
+///     assert_eq!(receiver.await.unwrap(), 7);
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Receiver<T> {
@@ -103,6 +172,18 @@ impl<T> Receiver<T> {
     ///
     /// Gives [`Error::QueueEmpty`] if it has not been sent yet, and [`Error::Closed`] if it will
     /// never be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, oneshot};
+    ///
+    /// let (sender, mut receiver) = oneshot::channel();
+    /// assert!(matches!(receiver.try_get(), Err(Error::QueueEmpty)));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.try_get().unwrap(), 7);
+    /// assert!(matches!(receiver.try_get(), Err(Error::Closed)));
+    /// ```
     pub fn try_get(&mut self) -> Result<T, Error> {
         self.shared.value.take().ok_or_else(|| {
             if self.shared.is_closed.get() {
