@@ -78,6 +78,17 @@ impl Runner {
     /// # Errors
     ///
     /// Gives [`Error::Io`] if the operating system refuses the descriptors that it takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Order, Runner};
+    ///
+    /// // Any run with this seed goes the same way.
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Seeded(7))?;
+    /// assert_eq!(runner.run(async { 6 * 7 })?, 42);
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn new(clock: Clock, order: Order) -> Result<Self, Error> {
         let detects_deadlocks = clock.is_virtual();
         Ok(Self {
@@ -92,6 +103,18 @@ impl Runner {
     /// That is so on a virtual clock, and not so on a real one, unless this is called. Work in
     /// threads that will wake a task has to be declared then: see
     /// [`external_work`](crate::external_work).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Error, Event, Order, Runner};
+    ///
+    /// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+    /// runner.detect_deadlocks(true);
+    /// let outcome = runner.run(async { Event::new().wait().await });
+    /// assert!(matches!(outcome, Err(Error::Deadlock(_))));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn detect_deadlocks(&mut self, yes: bool) {
         self.detects_deadlocks = yes;
     }
@@ -124,6 +147,29 @@ impl Runner {
     }
 
     /// Has `tracer` watch the dispatcher, or nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundel::{Clock, Order, Runner, Tracer, yield_now};
+    ///
+    /// #[derive(Default)]
+    /// struct Turns(Cell<usize>);
+    ///
+    /// impl Tracer for Turns {
+    ///     fn turn_began(&self, _jobs: usize) {
+    ///         self.0.set(self.0.get() + 1);
+    ///     }
+    /// }
+    ///
+    /// let turns = Rc::new(Turns::default());
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.set_tracer(Some(turns.clone()));
+    /// runner.run(yield_now())?;
+    /// assert_eq!(turns.0.get(), 2, "one for each poll");
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn set_tracer(&mut self, tracer: Option<Rc<dyn Tracer>>) {
         self.core.dispatcher.set_tracer(tracer);
     }
@@ -133,6 +179,18 @@ impl Runner {
     /// # Errors
     ///
     /// Returns an error while any is being read or written, and if there is no such way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, FileAccess, Order, Runner, fs};
+    ///
+    /// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+    /// runner.set_file_access(FileAccess::Threads)?;
+    /// let manifest = runner.run(fs::read("Cargo.toml"))?;
+    /// assert!(manifest?.starts_with(b"[package]"));
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn set_file_access(&mut self, access: FileAccess) -> io::Result<()> {
         self.core.dispatcher.set_file_access(access)
     }
@@ -142,16 +200,52 @@ impl Runner {
     /// # Errors
     ///
     /// Returns an error while any is being received from or sent to by a ring, and if there is no such way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Order, Runner, StreamAccess};
+    ///
+    /// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+    /// // Connections are received from and sent to as on a system without rings.
+    /// assert!(runner.set_stream_access(StreamAccess::Poller).is_ok());
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn set_stream_access(&mut self, access: StreamAccess) -> io::Result<()> {
         self.core.dispatcher.set_stream_access(access)
     }
 
     /// Gives the runtime a name: its main task has it in reports, where it is `main` otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Order, Runner, current_task};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.set_name("server");
+    /// let name = runner.run(async { current_task().map(|task| task.name()) })?;
+    /// assert_eq!(name.as_deref(), Some("server"));
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn set_name(&mut self, name: impl Into<Rc<str>>) {
         self.name = name.into();
     }
 
     /// Returns a handle by which other threads have something done in this runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Clock, Order, Runner};
+    ///
+    /// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+    /// let handle = runner.handle();
+    /// let thread = std::thread::spawn(move || handle.spawn(async { 6 * 7 }));
+    /// let remote = thread.join().expect("it does not panic");
+    /// assert_eq!(runner.run(remote)??, 42);
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle::of(&self.core)
     }
@@ -166,6 +260,24 @@ impl Runner {
     /// # Panics
     ///
     /// Panics if this thread runs a runtime already, and as `main` does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Clock, Order, Runner, sleep, spawn};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let task = runner.run(async {
+    ///     spawn(async {
+    ///         sleep(Duration::from_secs(5)).await;
+    ///         "still there"
+    ///     })
+    /// })?;
+    /// // What one run leaves goes on in the next one.
+    /// assert_eq!(runner.run(task)??, "still there");
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     #[track_caller]
     pub fn run<F>(&mut self, main: F) -> Result<F::Output, Error>
     where
