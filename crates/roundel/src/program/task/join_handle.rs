@@ -40,6 +40,17 @@ impl<T> JoinHandle<T> {
     }
 
     /// Gives the task a name, which is used in reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::spawn;
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { 6 * 7 }).named("answer");
+    ///     assert_eq!(task.name(), "answer");
+    /// });
+    /// ```
     #[must_use = "dropping the handle lets the task go on by itself"]
     pub fn named(self, name: impl Into<Rc<str>>) -> Self {
         self.task.set_name(name.into());
@@ -47,6 +58,17 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::spawn;
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async {});
+    ///     assert!(task.name().starts_with("the task spawned at "));
+    /// });
+    /// ```
     pub fn name(&self) -> String {
         self.task.to_string()
     }
@@ -73,6 +95,19 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns the task without what it comes to, which can be shared.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Event, spawn};
+    ///
+    /// roundel::run(async {
+    ///     let waiting = spawn(async { Event::new().wait().await });
+    ///     let task = waiting.task();
+    ///     drop(spawn(async move { task.cancel() }));
+    ///     assert!(matches!(waiting.await, Err(Error::Cancelled)));
+    /// });
+    /// ```
     pub fn task(&self) -> Task {
         Task((*self.task).clone())
     }
@@ -88,6 +123,19 @@ impl<T> JoinHandle<T> {
     }
 
     /// Returns whether the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { 6 * 7 });
+    ///     assert!(!task.is_finished(), "it has not even begun");
+    ///     yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task.is(ENDED)
     }

@@ -77,6 +77,18 @@ impl Task {
     }
 
     /// Returns the task's name or, if it has none, where it was spawned.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{current_task, spawn_named};
+    ///
+    /// roundel::run(async {
+    ///     let worker = spawn_named("worker", async {}).task();
+    ///     assert_eq!(worker.name(), "worker");
+    ///     assert_eq!(current_task().expect("this is one").name(), "main");
+    /// });
+    /// ```
     pub fn name(&self) -> String {
         self.0.to_string()
     }
@@ -84,6 +96,20 @@ impl Task {
     /// Has the task end without being polled again, and returns whether it had not ended yet.
     ///
     /// As [`JoinHandle::cancel`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Event, spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async { Event::new().wait().await }).task();
+    ///     assert!(task.cancel());
+    ///     yield_now().await;
+    ///     assert!(task.is_finished());
+    ///     assert!(!task.cancel(), "it has ended already");
+    /// });
+    /// ```
     pub fn cancel(&self) -> bool {
         if self.has_ended() {
             return false;
@@ -94,6 +120,19 @@ impl Task {
     }
 
     /// Returns whether the task has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{spawn, yield_now};
+    ///
+    /// roundel::run(async {
+    ///     let task = spawn(async {}).task();
+    ///     assert!(!task.is_finished());
+    ///     yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.has_ended()
     }
