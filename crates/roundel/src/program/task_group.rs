@@ -81,6 +81,28 @@ where
 }
 
 /// Where a [`task_group`]'s body spawns its tasks.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Error, TaskGroup, task_group};
+///
+/// /// Has the group do it, and does not wait for it.
+/// fn print_later(group: &TaskGroup<Error>, line: &'static str) {
+///     group.spawn(async move {
+///         println!("{line}");
+///         Ok(())
+///     });
+/// }
+///
+/// roundel::run(task_group(async |group| {
+///     print_later(group, "one");
+///     print_later(group, "two");
+///     assert_eq!(group.len(), 2);
+///     Ok(())
+/// }))?;
+/// # Ok::<(), Error>(())
+/// ```
 pub struct TaskGroup<E> {
     state: Rc<State<E>>,
 }
@@ -119,6 +141,23 @@ impl<E: 'static> TaskGroup<E> {
     /// Its handle then says that it has been cancelled. To cancel it by its handle is no failure. In
     /// a group that has failed already the task ends before it begins.
     ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, task_group};
+    ///
+    /// let sum = roundel::run(task_group(async |group| {
+    ///     let tasks = [1, 2, 3].map(|number| group.spawn(async move { Ok(number * number) }));
+    ///     let mut sum = 0;
+    ///     for task in tasks {
+    ///         sum += task.await?;
+    ///     }
+    ///     Ok::<_, Error>(sum)
+    /// }))?;
+    /// assert_eq!(sum, 14);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// Source: `TaskGroup.create_task`.
     #[track_caller]
     pub fn spawn<T, F>(&self, future: F) -> JoinHandle<T>
@@ -141,16 +180,62 @@ impl<E: 'static> TaskGroup<E> {
     }
 
     /// Returns how many tasks of the group have not ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, task_group};
+    ///
+    /// roundel::run(task_group(async |group| {
+    ///     let task = group.spawn(async { Ok::<(), Error>(()) });
+    ///     assert_eq!(group.len(), 1);
+    ///     task.await?;
+    ///     assert_eq!(group.len(), 0);
+    ///     Ok(())
+    /// }))?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.state.tasks.borrow().len()
     }
 
     /// Returns whether all tasks of the group have ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, task_group};
+    ///
+    /// roundel::run(task_group(async |group| {
+    ///     assert!(group.is_empty());
+    ///     group.spawn(async { Ok::<(), Error>(()) });
+    ///     assert!(!group.is_empty());
+    ///     Ok(())
+    /// }))?;
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Cancels all tasks that the group has at present, which is no failure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Event, task_group};
+    ///
+    /// let outcome = roundel::run(task_group(async |group| {
+    ///     group.spawn(async {
+    ///         Event::new().wait().await;
+    ///         Ok::<(), Error>(())
+    ///     });
+    ///     group.cancel(); // The group would never end without this.
+    ///     Ok("done")
+    /// }));
+    /// assert_eq!(outcome?, "done");
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// Source: `TaskGroup.cancel` (3.15).
     pub fn cancel(&self) {
