@@ -15,6 +15,24 @@ use crate::program::error::Error;
 use crate::program::waiters::Place;
 
 /// A future of an item's being in the queue: see [`Queue::put`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Queue, queue::Put, timeout};
+///
+/// roundel::run(async {
+///     let queue = Queue::bounded(1);
+///     queue.try_put("one").unwrap();
+///     let mut put: Put<'_, _, _> = queue.put("two");
+///     assert!(timeout(Duration::ZERO, &mut put).await.is_err());
+///     // It has the item still, and its place in line.
+///     assert_eq!(queue.try_get().unwrap(), "one");
+///     put.await.unwrap();
+///     assert_eq!(queue.try_get().unwrap(), "two");
+/// });
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Put<'q, T, S: Store<T>> {
     queue: &'q Queue<T, S>,
@@ -85,6 +103,22 @@ impl<T, S: Store<T>> fmt::Debug for Put<'_, T, S> {
 }
 
 /// A future of an item out of the queue: see [`Queue::get`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use roundel::{Queue, queue::Get, timeout};
+///
+/// roundel::run(async {
+///     let queue = Queue::unbounded();
+///     let mut get: Get<'_, _, _> = queue.get();
+///     assert!(timeout(Duration::ZERO, &mut get).await.is_err());
+///     queue.try_put(7).unwrap();
+///     assert!(queue.try_get().is_err(), "it belongs to who came first");
+///     assert_eq!(get.await.unwrap(), 7);
+/// });
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Get<'q, T, S: Store<T>> {
     queue: &'q Queue<T, S>,
@@ -193,6 +227,25 @@ impl<T, S> From<Rc<Queue<T, S>>> for QueueRef<'_, T, S> {
 }
 
 /// The items of a queue as a stream: see [`Queue::items`].
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+/// use futures_lite::StreamExt;
+/// use roundel::{Queue, queue::{Fifo, Items}};
+///
+/// struct Subscription {
+///     items: Items<'static, u32, Fifo<u32>>,
+/// }
+///
+/// roundel::run(async {
+///     let queue = Rc::new(Queue::unbounded());
+///     let mut subscription = Subscription { items: Rc::clone(&queue).into_items() };
+///     queue.try_put(7).unwrap();
+///     assert_eq!(subscription.items.next().await, Some(7));
+/// });
+/// ```
 #[must_use = "streams do nothing unless polled"]
 pub struct Items<'q, T, S: Store<T>> {
     queue: QueueRef<'q, T, S>,
@@ -238,6 +291,22 @@ impl<T, S: Store<T>> fmt::Debug for Items<'_, T, S> {
 /// The side of a queue where items are pushed in: see [`Queue::inlet`].
 ///
 /// It is ready once it has room of its own, which goes to the next one in line if it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use futures_util::SinkExt;
+/// use roundel::{Queue, queue::Inlet};
+///
+/// roundel::run(async {
+///     let queue = Queue::bounded(2);
+///     let mut inlet: Inlet<'_, _, _> = queue.inlet();
+///     inlet.send("one").await.unwrap();
+///     inlet.close().await.unwrap();
+///     assert!(queue.is_shut_down());
+///     assert_eq!(queue.get().await.unwrap(), "one");
+/// });
+/// ```
 #[must_use = "sinks do nothing unless polled"]
 pub struct Inlet<'q, T, S: Store<T>> {
     queue: QueueRef<'q, T, S>,

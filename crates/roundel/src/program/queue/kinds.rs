@@ -57,6 +57,15 @@ macro_rules! kind {
     ($kind:ident, $store:ident $(, $bound:ident)?) => {
         impl<T $(: $bound)?> $kind<T> {
             /// Makes a queue without a limit.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("let queue = roundel::", stringify!($kind), "::unbounded();")]
+            /// assert!((0..1000).all(|number| queue.try_put(number).is_ok()));
+            /// assert_eq!(queue.try_get()?, 999, "the greatest one, and the latest one");
+            /// # Ok::<(), roundel::Error>(())
+            /// ```
             #[track_caller]
             pub fn unbounded() -> Self {
                 Self(Queue::of(usize::MAX))
@@ -67,6 +76,14 @@ macro_rules! kind {
             /// # Panics
             ///
             /// Panics if `limit` is 0.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("let queue = roundel::", stringify!($kind), "::bounded(1);")]
+            /// assert!(queue.try_put("one").is_ok());
+            /// assert!(queue.try_put("two").is_err());
+            /// ```
             #[track_caller]
             pub fn bounded(limit: usize) -> Self {
                 Self(Queue::of(limit))

@@ -73,6 +73,13 @@ pub struct Queue<T, S = Fifo<T>> {
 
 impl<T> Queue<T> {
     /// Makes a queue without a limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::unbounded();
+    /// assert!((0..1000).all(|number| queue.try_put(number).is_ok()));
+    /// ```
     #[track_caller]
     pub fn unbounded() -> Self {
         Self::bounded(usize::MAX)
@@ -83,6 +90,14 @@ impl<T> Queue<T> {
     /// # Panics
     ///
     /// Panics if `limit` is 0. Differs: to asyncio this is no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::bounded(1);
+    /// assert!(queue.try_put("one").is_ok());
+    /// assert!(queue.try_put("two").is_err());
+    /// ```
     #[track_caller]
     pub fn bounded(limit: usize) -> Self {
         Self::of(limit)
@@ -117,6 +132,20 @@ impl<T, S: Store<T>> Queue<T, S> {
     ///
     /// The item is either in the queue or dropped with the future, and room is never lost: a
     /// cancelled putter passes its turn on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    ///
+    /// roundel::run(async {
+    ///     let queue = roundel::Queue::bounded(1);
+    ///     queue.put(1).await.unwrap();
+    ///     // The second one waits until the first one has been got.
+    ///     let (put, got) = zip(queue.put(2), queue.get()).await;
+    ///     assert!(put.is_ok() && got.unwrap() == 1);
+    /// });
+    /// ```
     #[inline]
     pub fn put(&self, item: T) -> Put<'_, T, S> {
         Put::new(self, item)
@@ -128,6 +157,18 @@ impl<T, S: Store<T>> Queue<T, S> {
     ///
     /// Gives the item back with [`Error::QueueFull`] if there is none, and with
     /// [`Error::QueueShutDown`] once the queue is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Queue};
+    ///
+    /// let queue = Queue::bounded(1);
+    /// queue.try_put("one")?;
+    /// let refused = queue.try_put("two").expect_err("it is full");
+    /// assert!(matches!(refused.error, Error::QueueFull));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "put_nowait")]
     pub fn try_put(&self, item: T) -> Result<(), Refused<T>> {
         if self.is_shut_down() {
@@ -155,6 +196,18 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// # Cancel safety
     ///
     /// No item is lost: a cancelled getter passes its turn on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// roundel::run(async {
+    ///     let queue = roundel::Queue::unbounded();
+    ///     queue.put(7).await.unwrap();
+    ///     queue.shutdown();
+    ///     assert_eq!(queue.get().await.unwrap(), 7);
+    ///     assert!(queue.get().await.is_err());
+    /// });
+    /// ```
     #[inline]
     pub fn get(&self) -> Get<'_, T, S> {
         Get::new(self)
@@ -166,6 +219,18 @@ impl<T, S: Store<T>> Queue<T, S> {
     ///
     /// Gives [`Error::QueueEmpty`] if there is none, and [`Error::QueueShutDown`] if there will
     /// never be one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Error, Queue};
+    ///
+    /// let queue = Queue::unbounded();
+    /// assert!(matches!(queue.try_get(), Err(Error::QueueEmpty)));
+    /// queue.try_put(7)?;
+    /// assert_eq!(queue.try_get()?, 7);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<T, Error> {
         match self.take() {
@@ -180,6 +245,17 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// # Panics
     ///
     /// Panics if it has been called as often as items have been put.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::unbounded();
+    /// queue.try_put(7)?;
+    /// assert_eq!(queue.try_get()?, 7);
+    /// queue.task_done();
+    /// roundel::run(async move { queue.join().await }); // It would wait for ever else.
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn task_done(&self) {
         let unfinished = self.unfinished.get().checked_sub(1);
         self.unfinished
@@ -192,6 +268,23 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// # Cancel safety
     ///
     /// Nothing is lost, as everybody who waits is woken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::zip;
+    ///
+    /// roundel::run(async {
+    ///     let queue = roundel::Queue::unbounded();
+    ///     queue.put(7).await.unwrap();
+    ///     let work = async {
+    ///         queue.get().await.unwrap();
+    ///         queue.task_done();
+    ///     };
+    ///     zip(queue.join(), work).await;
+    ///     assert!(queue.is_empty());
+    /// });
+    /// ```
     pub async fn join(&self) {
         if self.unfinished.get() > 0 {
             self.joiners.turn(|| (), || self.describe("join")).await;
@@ -199,6 +292,17 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// Lets nobody put any more, and nobody get once the queue is empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::unbounded();
+    /// queue.try_put(1)?;
+    /// queue.shutdown();
+    /// assert!(queue.try_put(2).is_err());
+    /// assert_eq!(queue.try_get()?, 1);
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn shutdown(&self) {
         self.is_shut_down.set(true);
         self.putters.send_away();
@@ -206,6 +310,16 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// Lets nobody put or get any more, and returns what has been left, which counts as done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::unbounded();
+    /// queue.try_put(1)?;
+    /// assert_eq!(queue.shutdown_now(), [1]);
+    /// assert!(queue.try_get().is_err());
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     #[doc(alias = "shutdown")]
     pub fn shutdown_now(&self) -> Vec<T> {
         let items = self.items.take();
@@ -241,6 +355,17 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// As [`items`](Self::items), with the queue in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::StreamExt;
+    ///
+    /// let queue = std::rc::Rc::new(roundel::Queue::unbounded());
+    /// (1..=3).for_each(|number| queue.try_put(number).unwrap());
+    /// queue.shutdown();
+    /// assert_eq!(roundel::run(queue.into_items().collect::<Vec<_>>()), [1, 2, 3]);
+    /// ```
     pub fn into_items(self: Rc<Self>) -> Items<'static, T, S>
     where
         T: 'static,
@@ -278,6 +403,19 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// As [`inlet`](Self::inlet), with the queue in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_util::SinkExt;
+    ///
+    /// roundel::run(async {
+    ///     let queue = std::rc::Rc::new(roundel::Queue::unbounded());
+    ///     let mut inlet = std::rc::Rc::clone(&queue).into_inlet();
+    ///     drop(roundel::spawn(async move { inlet.send(7).await }));
+    ///     assert_eq!(queue.get().await.unwrap(), 7);
+    /// });
+    /// ```
     pub fn into_inlet(self: Rc<Self>) -> Inlet<'static, T, S>
     where
         T: 'static,
@@ -287,6 +425,14 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// Returns whether the queue has been shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::<u32>::unbounded();
+    /// queue.shutdown();
+    /// assert!(queue.is_shut_down());
+    /// ```
     pub fn is_shut_down(&self) -> bool {
         self.is_shut_down.get()
     }
@@ -295,6 +441,14 @@ impl<T, S: Store<T>> Queue<T, S> {
     ///
     /// Those that belong to a getter which has been woken for them do not count any more, neither
     /// here nor towards the limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::unbounded();
+    /// queue.try_put(7).unwrap();
+    /// assert_eq!(queue.len(), 1);
+    /// ```
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.items
@@ -304,16 +458,38 @@ impl<T, S: Store<T>> Queue<T, S> {
     }
 
     /// Returns whether [`try_get`](Self::try_get) would find nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::<u32>::unbounded();
+    /// assert!(queue.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns whether [`try_put`](Self::try_put) would find no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::Queue::bounded(1);
+    /// queue.try_put(7).unwrap();
+    /// assert!(queue.is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         self.len() + self.putters.granted() >= self.limit
     }
 
     /// Returns how many items there is room for; `usize::MAX` if there is no limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(roundel::Queue::<u32>::bounded(3).limit(), 3);
+    /// assert_eq!(roundel::Queue::<u32>::unbounded().limit(), usize::MAX);
+    /// ```
     #[doc(alias = "maxsize")]
     pub fn limit(&self) -> usize {
         self.limit
@@ -387,6 +563,16 @@ impl<T, S: fmt::Debug> fmt::Debug for Queue<T, S> {
 }
 
 /// An item that a queue would not take, and why.
+///
+/// # Examples
+///
+/// ```
+/// let queue = roundel::Queue::unbounded();
+/// queue.shutdown();
+/// let refused = queue.try_put("late").expect_err("it is shut down");
+/// assert_eq!(refused.item, "late");
+/// assert_eq!(refused.to_string(), "the queue has been shut down");
+/// ```
 #[derive(Debug)]
 pub struct Refused<T> {
     /// The item, which is the caller's again.

@@ -4,6 +4,22 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
 /// How a queue keeps its items: [`Fifo`], [`Lifo`] or [`Priority`].
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Queue, queue::Store};
+///
+/// /// Bears a queue of any kind.
+/// fn fill<S: Store<u32>>(queue: &Queue<u32, S>) {
+///     (1..=3).for_each(|number| queue.try_put(number).unwrap());
+/// }
+///
+/// let (queue, lifo) = (Queue::unbounded(), roundel::LifoQueue::unbounded());
+/// fill(&queue);
+/// fill(&lifo);
+/// assert_eq!((queue.try_get().unwrap(), lifo.try_get().unwrap()), (1, 3));
+/// ```
 pub trait Store<T>: Default + sealed::Sealed {
     #[doc(hidden)]
     fn count(&self) -> usize;
@@ -29,6 +45,16 @@ mod sealed {
 }
 
 /// First in, first out.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Queue, queue::Fifo};
+///
+/// let queue: Queue<u32, Fifo<u32>> = Queue::unbounded(); // As every `Queue<u32>` is.
+/// (1..=3).for_each(|number| queue.try_put(number).unwrap());
+/// assert_eq!(queue.shutdown_now(), [1, 2, 3]);
+/// ```
 pub struct Fifo<T>(VecDeque<T>);
 
 impl<T> Store<T> for Fifo<T> {
@@ -77,6 +103,17 @@ impl<T: fmt::Debug> fmt::Debug for Fifo<T> {
 }
 
 /// Last in, first out.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{LifoQueue, Queue, queue::Lifo};
+///
+/// let stack = LifoQueue::unbounded();
+/// (1..=3).for_each(|number| stack.try_put(number).unwrap());
+/// let queue: &Queue<u32, Lifo<u32>> = &stack;
+/// assert_eq!(queue.shutdown_now(), [3, 2, 1]);
+/// ```
 pub struct Lifo<T>(Vec<T>);
 
 impl<T> Store<T> for Lifo<T> {
@@ -111,6 +148,17 @@ impl<T: fmt::Debug> fmt::Debug for Lifo<T> {
 }
 
 /// The greatest first; which of equals comes first is not said.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{PriorityQueue, Queue, queue::Priority};
+///
+/// let heap = PriorityQueue::unbounded();
+/// [2, 3, 1].into_iter().for_each(|number| heap.try_put(number).unwrap());
+/// let queue: &Queue<u32, Priority<u32>> = &heap;
+/// assert_eq!(queue.shutdown_now(), [3, 2, 1]);
+/// ```
 pub struct Priority<T>(BinaryHeap<T>);
 
 impl<T: Ord> Store<T> for Priority<T> {
