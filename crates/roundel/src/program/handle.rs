@@ -266,16 +266,14 @@ impl<T> RemoteTask<T> {
     /// # Examples
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use roundel::{Handle, sleep};
+    /// use roundel::{Handle, yield_now};
     ///
     /// roundel::run(async {
     ///     let remote = Handle::current().spawn(async { 6 * 7 });
-    ///     assert!(!remote.is_finished());
     ///     while !remote.is_finished() {
-    ///         sleep(Duration::from_millis(1)).await;
+    ///         yield_now().await;
     ///     }
-    ///     assert_eq!(remote.join().unwrap(), 42);
+    ///     assert_eq!(remote.join().unwrap(), 42, "this blocks nobody any more");
     /// });
     /// ```
     pub fn is_finished(&self) -> bool {
