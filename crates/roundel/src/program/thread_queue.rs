@@ -70,6 +70,13 @@ struct Line {
 
 impl<T: Send> ThreadQueue<T> {
     /// Makes a queue without a limit.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::ThreadQueue::unbounded();
+    /// assert!((0..1000).all(|number| queue.try_put(number).is_ok()));
+    /// ```
     pub fn unbounded() -> Self {
         Self::bounded(usize::MAX)
     }
@@ -79,6 +86,14 @@ impl<T: Send> ThreadQueue<T> {
     /// # Panics
     ///
     /// Panics if `limit` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::ThreadQueue::bounded(1);
+    /// assert!(queue.try_put("one").is_ok());
+    /// assert!(queue.try_put("two").is_err());
+    /// ```
     #[track_caller]
     pub fn bounded(limit: usize) -> Self {
         assert!(limit > 0, "a queue must have room for an item");
@@ -100,6 +115,15 @@ impl<T: Send> ThreadQueue<T> {
     }
 
     /// Returns an end for threads, which can be cloned and sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let queue = roundel::ThreadQueue::unbounded();
+    /// let end = queue.thread_end();
+    /// std::thread::spawn(move || end.put(7)).join().unwrap().unwrap();
+    /// assert_eq!(queue.try_get().unwrap(), 7);
+    /// ```
     pub fn thread_end(&self) -> ThreadEnd<T> {
         ThreadEnd::new(&self.shared)
     }
@@ -114,6 +138,19 @@ impl<T: Send> ThreadQueue<T> {
     ///
     /// The item is either in the queue or dropped with the future; room that it has been woken for
     /// goes to the next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// roundel::run(async {
+    ///     let queue = roundel::ThreadQueue::bounded(1);
+    ///     let end = queue.thread_end();
+    ///     let thread = std::thread::spawn(move || (end.get(), end.get()));
+    ///     queue.put(1).await.unwrap();
+    ///     queue.put(2).await.unwrap(); // Not before the thread has got the first one.
+    ///     assert!(matches!(thread.join().unwrap(), (Ok(1), Ok(2))));
+    /// });
+    /// ```
     pub async fn put(&self, item: T) -> Result<(), Refused<T>> {
         let mut item = Some(item);
         let mut waiting = Waiting::new(&self.shared, |state| &mut state.putters, "put");
@@ -141,6 +178,17 @@ impl<T: Send> ThreadQueue<T> {
     /// # Cancel safety
     ///
     /// No item is lost: who has been woken for one lets the next in line have it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// roundel::run(async {
+    ///     let queue = roundel::ThreadQueue::bounded(1);
+    ///     let end = queue.thread_end();
+    ///     std::thread::spawn(move || end.put(7));
+    ///     assert_eq!(queue.get().await.unwrap(), 7);
+    /// });
+    /// ```
     pub async fn get(&self) -> Result<T, Error> {
         let mut waiting = Waiting::new(&self.shared, |state| &mut state.getters, "get");
         poll_fn(|cx| match self.try_get() {
@@ -152,6 +200,27 @@ impl<T: Send> ThreadQueue<T> {
 }
 
 /// The side of a [`ThreadQueue`] for ordinary threads.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{ThreadEnd, ThreadQueue};
+///
+/// fn square(numbers: ThreadEnd<u32>, squares: ThreadEnd<u32>) {
+///     while let Ok(number) = numbers.get() {
+///         squares.put(number * number).unwrap();
+///     }
+/// }
+///
+/// roundel::run(async {
+///     let (numbers, squares) = (ThreadQueue::bounded(1), ThreadQueue::bounded(1));
+///     let ends = (numbers.thread_end(), squares.thread_end());
+///     std::thread::spawn(move || square(ends.0, ends.1));
+///     numbers.put(7).await.unwrap();
+///     assert_eq!(squares.get().await.unwrap(), 49);
+///     numbers.shutdown();
+/// });
+/// ```
 pub struct ThreadEnd<T> {
     shared: Arc<Shared<T>>,
 }
@@ -169,6 +238,15 @@ impl<T> ThreadEnd<T> {
     /// # Errors
     ///
     /// Gives the item back with [`Error::QueueShutDown`] once the queue is shut down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let end = roundel::ThreadQueue::unbounded().thread_end();
+    /// end.put("one").unwrap();
+    /// end.shutdown();
+    /// assert_eq!(end.put("late").unwrap_err().item, "late");
+    /// ```
     pub fn put(&self, mut item: T) -> Result<(), Refused<T>> {
         loop {
             match self.try_put(item) {
@@ -186,6 +264,16 @@ impl<T> ThreadEnd<T> {
     /// # Errors
     ///
     /// Gives [`Error::QueueShutDown`] once the queue is shut down and empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let end = roundel::ThreadQueue::unbounded().thread_end();
+    /// end.put(7).unwrap();
+    /// end.shutdown();
+    /// assert_eq!(end.get().unwrap(), 7);
+    /// assert!(end.get().is_err());
+    /// ```
     pub fn get(&self) -> Result<T, Error> {
         loop {
             match self.try_get() {
@@ -208,6 +296,14 @@ macro_rules! without_waiting {
             ///
             /// Gives the item back with [`Error::QueueFull`] if there is none, and with
             /// [`Error::QueueShutDown`] once the queue is shut down.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::bounded(1);
+            /// queue.try_put("one").unwrap();
+            /// assert_eq!(queue.thread_end().try_put("two").unwrap_err().item, "two");
+            /// ```
             pub fn try_put(&self, item: T) -> Result<(), Refused<T>> {
                 self.shared.try_put(item)
             }
@@ -218,11 +314,28 @@ macro_rules! without_waiting {
             ///
             /// Gives [`Error::QueueEmpty`] if there is none, and [`Error::QueueShutDown`] if there
             /// will never be one.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::unbounded();
+            /// queue.try_put(7).unwrap();
+            /// assert_eq!(queue.thread_end().try_get().unwrap(), 7);
+            /// assert!(matches!(queue.try_get(), Err(roundel::Error::QueueEmpty)));
+            /// ```
             pub fn try_get(&self) -> Result<T, Error> {
                 self.shared.try_get()
             }
 
             /// Lets nobody put any more, and nobody get once the queue is empty.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::unbounded();
+            /// queue.thread_end().shutdown();
+            /// assert!(queue.try_put(7).is_err());
+            /// ```
             pub fn shutdown(&self) {
                 let mut state = self.shared.lock();
                 state.is_shut_down = true;
@@ -230,16 +343,39 @@ macro_rules! without_waiting {
             }
 
             /// Returns whether the queue has been shut down.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::<u32>::unbounded();
+            /// queue.shutdown();
+            /// assert!(queue.thread_end().is_shut_down());
+            /// ```
             pub fn is_shut_down(&self) -> bool {
                 self.shared.lock().is_shut_down
             }
 
             /// Returns how many items there are.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::unbounded();
+            /// queue.try_put(7).unwrap();
+            /// assert_eq!((queue.len(), queue.thread_end().len()), (1, 1));
+            /// ```
             pub fn len(&self) -> usize {
                 self.shared.lock().items.len()
             }
 
             /// Returns whether there is no item.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// let queue = roundel::ThreadQueue::<u32>::unbounded();
+            /// assert!(queue.is_empty() && queue.thread_end().is_empty());
+            /// ```
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
