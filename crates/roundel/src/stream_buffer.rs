@@ -13,6 +13,21 @@ const KEPT_BYTES: usize = 1024;
 const LARGE_BYTES: usize = 64 * 1024;
 
 /// Bytes of a stream in the order in which they came.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Sought, StreamBuffer};
+///
+/// let mut buffer = StreamBuffer::new();
+/// buffer.push(b"one\ntw");
+/// let Sought::Found(length) = buffer.find_line(80) else { panic!("there is a line") };
+/// assert_eq!(&buffer.as_slice()[..length], b"one\n");
+/// buffer.consume(length);
+/// assert!(matches!(buffer.find_line(80), Sought::Nothing(_)));
+/// buffer.push(b"o\n");
+/// assert_eq!(buffer.find_line(80), Sought::Found(4));
+/// ```
 #[derive(Default)]
 pub struct StreamBuffer {
     bytes: Vec<u8>,
@@ -25,6 +40,20 @@ pub struct StreamBuffer {
 }
 
 /// What a search for a separator came to. Counts are of bytes that nobody has taken.
+///
+/// # Examples
+///
+/// ```
+/// use roundel::{Sought, StreamBuffer};
+///
+/// let mut buffer = StreamBuffer::new();
+/// buffer.push(b"abcd");
+/// assert_eq!(buffer.find_line(80), Sought::Nothing(4));
+/// assert_eq!(buffer.find_line(3), Sought::Late(4));
+/// buffer.push(b"\n");
+/// assert_eq!(buffer.find_line(80), Sought::Found(5));
+/// assert_eq!(buffer.find_line(3), Sought::FoundLate(4));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sought {
     /// The first so many bytes end with the separator, and no fewer do.
@@ -39,6 +68,13 @@ pub enum Sought {
 
 impl StreamBuffer {
     /// Makes an empty buffer, without memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// static EMPTY: roundel::StreamBuffer = roundel::StreamBuffer::new();
+    /// assert!(EMPTY.is_empty());
+    /// ```
     pub const fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -49,18 +85,44 @@ impl StreamBuffer {
     }
 
     /// Returns how many bytes there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// buffer.push(b"abc");
+    /// assert_eq!(buffer.len(), 3);
+    /// ```
     #[inline]
     pub fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
 
     /// Returns whether there are none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// assert!(buffer.is_empty());
+    /// buffer.push(b"abc");
+    /// assert!(!buffer.is_empty());
+    /// ```
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Returns the bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// buffer.push(b"abc");
+    /// buffer.consume(1);
+    /// assert_eq!(buffer.as_slice(), b"bc");
+    /// ```
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[self.start..]
@@ -71,6 +133,15 @@ impl StreamBuffer {
     /// # Cost
     ///
     /// Linear in the number of bytes, averaged over many calls.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// buffer.push(b"ab");
+    /// buffer.push(b"c");
+    /// assert_eq!(buffer.as_slice(), b"abc");
+    /// ```
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 && bytes.len() > self.bytes.capacity() - self.bytes.len() {
@@ -80,6 +151,17 @@ impl StreamBuffer {
     }
 
     /// Drops the first `count` bytes, or all if there are fewer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// buffer.push(b"abc");
+    /// buffer.consume(2);
+    /// assert_eq!(buffer.as_slice(), b"c");
+    /// buffer.consume(2);
+    /// assert!(buffer.is_empty());
+    /// ```
     #[inline]
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.len());
@@ -95,6 +177,15 @@ impl StreamBuffer {
     }
 
     /// Drops all bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = roundel::StreamBuffer::new();
+    /// buffer.push(b"abc");
+    /// buffer.clear();
+    /// assert!(buffer.is_empty());
+    /// ```
     pub fn clear(&mut self) {
         self.consume(usize::MAX);
     }
@@ -106,6 +197,18 @@ impl StreamBuffer {
     /// # Cost
     ///
     /// No byte is looked at twice, however often this is called before the line is complete.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Sought, StreamBuffer};
+    ///
+    /// let mut buffer = StreamBuffer::new();
+    /// buffer.push(b"one");
+    /// assert_eq!(buffer.find_line(80), Sought::Nothing(3));
+    /// buffer.push(b"\ntwo\n");
+    /// assert_eq!(buffer.find_line(80), Sought::Found(4));
+    /// ```
     #[inline]
     pub fn find_line(&mut self, limit: usize) -> Sought {
         let from = self.offset(self.lines_sought);
@@ -123,6 +226,19 @@ impl StreamBuffer {
     ///
     /// `limit` is how many bytes may precede the separator. Of two that end in the same place it is the one that was
     /// named first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::{Sought, StreamBuffer};
+    ///
+    /// let mut buffer = StreamBuffer::new();
+    /// buffer.push(b"head\r");
+    /// let Sought::Nothing(sought) = buffer.find(&[b"\r\n"], 0, 80) else { panic!("none yet") };
+    /// assert_eq!(sought, 4, "the last byte may begin one");
+    /// buffer.push(b"\nbody");
+    /// assert_eq!(buffer.find(&[b"\r\n"], sought, 80), Sought::Found(6));
+    /// ```
     pub fn find(&self, separators: &[&[u8]], sought: u64, limit: usize) -> Sought {
         let from = self.offset(sought);
         let mut first: Option<(usize, usize)> = None;
