@@ -31,6 +31,14 @@ enum Kind {
 
 impl Clock {
     /// Returns the system's clock that never goes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let clock = roundel::Clock::monotonic();
+    /// let earlier = clock.now();
+    /// assert!(clock.now() >= earlier);
+    /// ```
     pub fn monotonic() -> Self {
         Self {
             kind: Kind::Monotonic,
@@ -42,6 +50,25 @@ impl Clock {
     ///
     /// It does not jump while work in threads is outstanding, and while descriptors are watched
     /// it first waits for them a little, in real time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use roundel::{Clock, Order, Runner, now, sleep, yield_now};
+    ///
+    /// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+    /// runner.run(async {
+    ///     let (began, hour) = (now(), Duration::from_secs(3600));
+    ///     for _ in 0..1000 {
+    ///         yield_now().await;
+    ///     }
+    ///     assert_eq!(now(), began, "there has been something to do");
+    ///     sleep(hour).await;
+    ///     assert_eq!(now(), began + hour);
+    /// })?;
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     pub fn virtual_time() -> Self {
         Self {
             kind: Kind::Virtual(Cell::new(0)),
@@ -49,6 +76,12 @@ impl Clock {
     }
 
     /// Returns the time since some fixed moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(roundel::Clock::virtual_time().now(), 0);
+    /// ```
     #[inline]
     pub fn now(&self) -> u64 {
         match &self.kind {
@@ -58,6 +91,15 @@ impl Clock {
     }
 
     /// Returns whether this clock jumps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::Clock;
+    ///
+    /// assert!(Clock::virtual_time().is_virtual());
+    /// assert!(!Clock::monotonic().is_virtual());
+    /// ```
     pub fn is_virtual(&self) -> bool {
         matches!(self.kind, Kind::Virtual(_))
     }

@@ -3,6 +3,29 @@
 use std::cell::Cell;
 
 /// The order in which what is ready gets its turn.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use roundel::{Clock, Error, Order, Runner, gather};
+///
+/// fn take_turns(order: Order) -> Result<Vec<u32>, Error> {
+///     let turns = Rc::new(RefCell::new(Vec::new()));
+///     let task = |number, turns: Rc<RefCell<Vec<u32>>>| async move {
+///         turns.borrow_mut().push(number);
+///     };
+///     let all = Rc::clone(&turns);
+///     let tasks = async move { gather((0..5).map(|number| task(number, Rc::clone(&all)))).await };
+///     Runner::new(Clock::virtual_time(), order)?.run(tasks)?;
+///     Ok(turns.take())
+/// }
+///
+/// assert_eq!(take_turns(Order::Fifo)?, [0, 1, 2, 3, 4]);
+/// assert_ne!(take_turns(Order::Seeded(7))?, [0, 1, 2, 3, 4]);
+/// assert_eq!(take_turns(Order::Seeded(7))?, take_turns(Order::Seeded(7))?);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// First ready, first run.

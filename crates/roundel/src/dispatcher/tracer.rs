@@ -6,6 +6,30 @@ use std::time::Duration;
 ///
 /// Each method does nothing unless implemented. They may call the dispatcher. Without a tracer
 /// the dispatcher pays a predictable branch for each.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use roundel::{Clock, Order, Runner, Tracer, gather};
+///
+/// /// Knows how many jobs the busiest turn has had.
+/// #[derive(Default)]
+/// struct Busiest(Cell<usize>);
+///
+/// impl Tracer for Busiest {
+///     fn turn_began(&self, jobs: usize) {
+///         self.0.set(self.0.get().max(jobs));
+///     }
+/// }
+///
+/// let busiest = Rc::new(Busiest::default());
+/// let mut runner = Runner::new(Clock::virtual_time(), Order::Fifo)?;
+/// runner.set_tracer(Some(busiest.clone()));
+/// runner.run(async { gather((0..5).map(|_| async {})).await })?;
+/// assert_eq!(busiest.0.get(), 5);
+/// # Ok::<(), roundel::Error>(())
+/// ```
 pub trait Tracer {
     /// The dispatcher is about to wait, for so long or, without a limit, until something happens.
     fn wait_began(&self, limit: Option<Duration>) {
