@@ -11,6 +11,37 @@ use crate::reactor::Told;
 /// [`is_reorderable`](Job::is_reorderable) must be quick and must not call the dispatcher, nor
 /// run code that might. Dropping a job may do both: the dispatcher does it only where it can bear
 /// to be called.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, ops::ControlFlow, rc::Rc};
+/// use roundel::{Clock, Dispatcher, Host, Job, Order};
+///
+/// /// Something to call, as other threads can have a plain function called.
+/// #[derive(Clone)]
+/// struct Callback(Rc<dyn Fn()>);
+///
+/// impl Job for Callback {
+///     type Remote = fn();
+///
+///     fn from_remote(function: fn()) -> Self {
+///         Self(Rc::new(function))
+///     }
+/// }
+/// # struct Caller;
+/// # impl Host<Callback> for Caller {
+/// #     fn run(&mut self, job: Callback) -> ControlFlow<()> { job.0(); ControlFlow::Continue(()) }
+/// # }
+///
+/// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+/// let called = Rc::new(Cell::new(false));
+/// let flag = Rc::clone(&called);
+/// dispatcher.push(Callback(Rc::new(move || flag.set(true))));
+/// dispatcher.run_once(&mut Caller, false)?;
+/// assert!(called.get());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Job: Clone + 'static {
     /// What another thread sends to have a job run here.
     type Remote: Send + 'static;
@@ -48,6 +79,37 @@ impl<J: Job> Told for J {
 /// What a face lends the dispatcher for the length of a turn.
 ///
 /// All of it may call the dispatcher, which holds nothing borrowed meanwhile.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow::{self, Break, Continue};
+/// use roundel::{Clock, Dispatcher, Host, Job, Order};
+/// # #[derive(Clone)] struct Note(u32);
+/// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+///
+/// /// Has all jobs run that there are, timers included.
+/// struct UntilIdle(Vec<u32>);
+///
+/// impl Host<Note> for UntilIdle {
+///     fn run(&mut self, job: Note) -> ControlFlow<()> {
+///         self.0.push(job.0);
+///         Continue(())
+///     }
+///
+///     fn idle(&mut self) -> ControlFlow<()> {
+///         Break(())
+///     }
+/// }
+///
+/// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+/// let mut host = UntilIdle(Vec::new());
+/// dispatcher.push_at(1_000, Note(2));
+/// dispatcher.push(Note(1));
+/// while dispatcher.run_once(&mut host, true)?.is_continue() {}
+/// assert_eq!(host.0, [1, 2]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub trait Host<J: Job> {
     /// Says whether [`block`](Host::block) is dear enough to first look without it, for nothing
     /// more than events that have happened already.

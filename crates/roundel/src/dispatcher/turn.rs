@@ -49,6 +49,27 @@ impl<J: Job> Dispatcher<J> {
     /// While jobs are ready, the operating system is entered at every sixty-fourth turn at most, but for
     /// [impatient](Job::is_impatient) jobs, and only if descriptors are watched; the clock is read only if there are timers, and
     /// [as often](Host::READS_CLOCK_EACH_TURN) as the host wants.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push_at(1_000, Note(2));
+    /// dispatcher.push(Note(1));
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!(notes, [1], "something has been ready, and so the clock has stood still");
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!(notes, [1, 2]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     pub fn run_once<H: Host<J>>(
         &self,
