@@ -18,6 +18,27 @@ use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use crate::sys::Notifier;
 
 /// The way into a dispatcher from any thread.
+///
+/// # Examples
+///
+/// ```
+/// # use std::ops::ControlFlow::{self, Continue};
+/// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+/// # #[derive(Clone, Debug)] struct Note(u32);
+/// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+/// # impl Host<Note> for Vec<u32> {
+/// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+/// # }
+/// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+/// # let mut notes = Vec::new();
+/// let inbox = dispatcher.inbox();
+/// std::thread::spawn(move || inbox.push(7));
+/// while notes.is_empty() {
+///     dispatcher.run_once(&mut notes, true)?;
+/// }
+/// assert_eq!(notes, [7]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Inbox<R> {
     has_mail: AtomicBool,
     mailbox: Mutex<Mailbox<R>>,
@@ -48,6 +69,20 @@ impl<R> Inbox<R> {
     /// # Errors
     ///
     /// Returns `remote` if the dispatcher has been closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let inbox = dispatcher.inbox();
+    /// assert_eq!(inbox.push(1), Ok(()));
+    /// assert_eq!(dispatcher.close().len(), 1);
+    /// assert_eq!(inbox.push(2), Err(2));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn push(&self, remote: R) -> Result<(), R> {
         let mut mailbox = self.lock();
         let Some(notifier) = &mailbox.notifier else {
@@ -69,6 +104,35 @@ impl<R> Inbox<R> {
     ///
     /// For a face that has a lock of its own under which other threads may call the dispatcher
     /// itself, as Python's has.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (inbox, is_over) = (dispatcher.inbox(), AtomicBool::new(false));
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         while !is_over.load(Ordering::Relaxed) {
+    ///             inbox.nudge();
+    ///         }
+    ///     });
+    ///     // This one would wait for ever else.
+    ///     let outcome = dispatcher.run_once(&mut notes, true);
+    ///     is_over.store(true, Ordering::Relaxed);
+    ///     outcome
+    /// })?;
+    /// assert!(notes.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn nudge(&self) {
         let mut mailbox = self.lock();
         let notifier = mailbox.asleep.then(|| mailbox.notifier.clone()).flatten();
