@@ -52,6 +52,42 @@ use timers::Timers;
 
 /// Runs jobs one after the other, in one thread: what is ready, what is due, what is readable or
 /// writable, what other threads send.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow::{self, Continue};
+/// use roundel::{Clock, Dispatcher, Host, Job, Order};
+///
+/// #[derive(Clone)]
+/// struct Note(u32);
+///
+/// impl Job for Note {
+///     type Remote = u32;
+///
+///     fn from_remote(note: u32) -> Self {
+///         Self(note)
+///     }
+/// }
+///
+/// impl Host<Note> for Vec<u32> {
+///     fn run(&mut self, job: Note) -> ControlFlow<()> {
+///         self.push(job.0);
+///         Continue(())
+///     }
+/// }
+///
+/// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+/// dispatcher.push_at(1_000, Note(3));
+/// dispatcher.push(Note(1));
+/// dispatcher.push(Note(2));
+/// let mut notes = Vec::new();
+/// while notes.len() < 3 {
+///     dispatcher.run_once(&mut notes, true)?;
+/// }
+/// assert_eq!(notes, [1, 2, 3]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Dispatcher<J: Job> {
     ready: Ready<J>,
     timers: Timers<J>,
@@ -137,6 +173,32 @@ impl<J: Job> Dispatcher<J> {
     /// Drops it at once if no other has been set since, as a rule, and all cancelled timers
     /// once there are a hundred and more of them than of others. To
     /// call it for a timer that has fired is no harm, except that this may happen earlier.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Timer(Rc<Cell<bool>>);
+    ///
+    /// impl Job for Timer {
+    /// #   type Remote = ();
+    /// #   fn from_remote(_: ()) -> Self { Self::default() }
+    ///     fn is_cancelled(&self) -> bool {
+    ///         self.0.get()
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let timer = Timer::default();
+    /// dispatcher.push_at(1_000, timer.clone());
+    /// timer.0.set(true);
+    /// dispatcher.timer_cancelled();
+    /// assert_eq!(dispatcher.timer_count(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn timer_cancelled(&self) {
         self.timers.count_cancelled();
     }
@@ -162,6 +224,29 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// Returns the operating system's error: for a descriptor that isn't open or can't be waited
     /// for, as regular files can't. Nothing has been replaced then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io::Write, os::fd::AsRawFd};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// dispatcher.add_reader(reader.as_raw_fd(), Note(1))?;
+    /// writer.write_all(b"one")?;
+    /// for _ in 0..2 {
+    ///     dispatcher.run_once(&mut notes, true)?;
+    /// }
+    /// assert_eq!(notes, [1, 1], "nobody has read what can be read");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_reader(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
         self.reactor.add(fd, Direction::Read, job)
     }
@@ -209,6 +294,28 @@ impl<J: Job> Dispatcher<J> {
     /// # Cost
     ///
     /// One system call; to remove a job that has heard takes none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io::Write, os::fd::AsRawFd};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// dispatcher.add_reader_once(reader.as_raw_fd(), Note(1))?;
+    /// writer.write_all(b"one")?;
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// dispatcher.run_once(&mut notes, false)?;
+    /// assert_eq!(notes, [1], "it can still be read, but the job hears no more");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_reader_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
         self.reactor.add_once(fd, Direction::Read, job)
     }
@@ -293,6 +400,31 @@ impl<J: Job> Dispatcher<J> {
     /// Has the kernel or a thread read or write, and makes `job` ready when that is done.
     ///
     /// The descriptor has to stay open until then: it is for the job to see to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{fs::File, os::fd::AsRawFd};
+    /// use roundel::Transfer;
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let file = File::open("Cargo.toml")?;
+    /// let transfer = Transfer::read(file.as_raw_fd(), Some(0), 9);
+    /// let started = dispatcher.start_transfer(transfer, Note(1));
+    /// while notes.is_empty() {
+    ///     dispatcher.run_once(&mut notes, true)?;
+    /// }
+    /// let (length, transfer) = started.take().expect("its job has been run");
+    /// assert_eq!((length?, &*transfer.into_buffer()), (9, &b"[package]"[..]));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn start_transfer(&self, transfer: Transfer, job: J) -> Rc<Started> {
         self.files.start(transfer, job)
     }
@@ -362,6 +494,29 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Says that work has begun in another thread whose end the inbox will hear of.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push_at(1_000, Note(2));
+    /// dispatcher.external_begin();
+    /// let inbox = dispatcher.inbox();
+    /// std::thread::spawn(move || inbox.push(1));
+    /// while notes.is_empty() {
+    ///     dispatcher.run_once(&mut notes, true)?;
+    /// }
+    /// assert_eq!((notes, dispatcher.now()), (vec![1], 0), "the clock has not jumped");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn external_begin(&self) {
         self.external.set(self.external.get() + 1);
     }
@@ -403,6 +558,20 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// They are the caller's to drop. A closed dispatcher still accepts jobs and timers and still
     /// tells the time, but it neither watches descriptors nor waits. To close it again is no harm.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push(Note(1));
+    /// dispatcher.push_at(1_000, Note(2));
+    /// assert_eq!(dispatcher.close().len(), 2);
+    /// assert!(dispatcher.inbox().push(3).is_err());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use = "these jobs will not be run"]
     pub fn close(&self) -> Vec<J> {
         let letters = self.inbox.close();
