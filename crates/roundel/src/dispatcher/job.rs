@@ -51,9 +51,10 @@ pub trait Job: Clone + 'static {
 
     /// Says whether a timer need not fire any more.
     ///
-    /// A cancelled timer is dropped when it comes to the front, or when
-    /// [`Dispatcher::timer_cancelled`](crate::Dispatcher::timer_cancelled) finds that there are
-    /// too many of its kind. A job that is ready is run all the same: it is its own affair then.
+    /// A cancelled timer is dropped when it is the first one in a turn that has nothing to run and
+    /// may wait, or when [`Dispatcher::timer_cancelled`](crate::Dispatcher::timer_cancelled) finds
+    /// that there are too many of its kind. One that any other turn finds to be due is made ready,
+    /// and a job that is ready is run all the same: it is its own affair then.
     fn is_cancelled(&self) -> bool {
         false
     }
