@@ -55,11 +55,69 @@ pub trait Job: Clone + 'static {
     /// may wait, or when [`Dispatcher::timer_cancelled`](crate::Dispatcher::timer_cancelled) finds
     /// that there are too many of its kind. One that any other turn finds to be due is made ready,
     /// and a job that is ready is run all the same: it is its own affair then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # impl Host<Timer> for u32 {
+    /// #     fn run(&mut self, _job: Timer) -> ControlFlow<()> { *self += 1; Continue(()) }
+    /// # }
+    ///
+    /// #[derive(Clone, Default)]
+    /// struct Timer(Rc<Cell<bool>>);
+    ///
+    /// impl Job for Timer {
+    /// #   type Remote = ();
+    /// #   fn from_remote(_: ()) -> Self { Self::default() }
+    ///     fn is_cancelled(&self) -> bool {
+    ///         self.0.get()
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (first, second, mut runs) = (Timer::default(), Timer::default(), 0);
+    /// dispatcher.push_at(1_000, first.clone());
+    /// dispatcher.push_at(2_000, second);
+    /// first.0.set(true);
+    /// dispatcher.run_once(&mut runs, true)?;
+    /// assert_eq!((runs, dispatcher.now()), (1, 2_000), "the first one is left out");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn is_cancelled(&self) -> bool {
         false
     }
 
     /// Says whether a seeded [`Order`](crate::Order) may move the job among its neighbours.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # impl Host<Steady> for Vec<u32> {
+    /// #     fn run(&mut self, job: Steady) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// #[derive(Clone)]
+    /// struct Steady(u32);
+    ///
+    /// impl Job for Steady {
+    /// #   type Remote = u32;
+    /// #   fn from_remote(number: u32) -> Self { Self(number) }
+    ///     fn is_reorderable(&self) -> bool {
+    ///         false
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Seeded(7))?;
+    /// (0..10).for_each(|number| dispatcher.push(Steady(number)));
+    /// let mut numbers = Vec::new();
+    /// dispatcher.run_once(&mut numbers, false)?;
+    /// assert!(numbers.is_sorted());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn is_reorderable(&self) -> bool {
         true
     }
@@ -125,9 +183,59 @@ pub trait Host<J: Job> {
 
     /// Runs a job. [`ControlFlow::Break`] ends the turn at once: what has not been run stays
     /// queued, in its order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ops::ControlFlow::{self, Break};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # struct OneByOne;
+    /// impl Host<Note> for OneByOne {
+    ///     fn run(&mut self, _job: Note) -> ControlFlow<()> {
+    ///         Break(())
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push(Note(1));
+    /// dispatcher.push(Note(2));
+    /// assert!(dispatcher.run_once(&mut OneByOne, false)?.is_break());
+    /// assert_eq!(dispatcher.ready_len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn run(&mut self, job: J) -> ControlFlow<()>;
 
     /// Calls `wait`, which may block, exactly once, between what has to be done before and after.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// /// Knows how often it has waited.
+    /// struct Sleeper(u32);
+    ///
+    /// impl Host<Note> for Sleeper {
+    /// #   fn run(&mut self, _job: Note) -> ControlFlow<()> { Continue(()) }
+    ///     fn block(&mut self, wait: &mut dyn FnMut()) {
+    ///         self.0 += 1;
+    ///         wait();
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// dispatcher.push_at(dispatcher.now() + 5_000_000, Note(1));
+    /// let mut host = Sleeper(0);
+    /// while dispatcher.timer_count() > 0 {
+    ///     dispatcher.run_once(&mut host, true)?;
+    /// }
+    /// assert!(host.0 > 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn block(&mut self, wait: &mut dyn FnMut()) {
         wait();
     }
@@ -135,6 +243,31 @@ pub trait Host<J: Job> {
     /// Returns what time it is to the host, in nanoseconds, if it goes by another clock than the
     /// dispatcher's monotonic one. A turn asks it for its timers. [`ControlFlow::Break`] ends the
     /// turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// struct ClockOfItsOwn(u64);
+    ///
+    /// impl Host<Note> for ClockOfItsOwn {
+    /// #   fn run(&mut self, _job: Note) -> ControlFlow<()> { Continue(()) }
+    ///     fn now(&mut self) -> ControlFlow<(), Option<u64>> {
+    ///         Continue(Some(self.0))
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::monotonic(), Order::Fifo)?;
+    /// dispatcher.push_at(10, Note(1));
+    /// dispatcher.run_once(&mut ClockOfItsOwn(9), false)?;
+    /// assert_eq!(dispatcher.timer_count(), 1, "it is not due");
+    /// dispatcher.run_once(&mut ClockOfItsOwn(10), false)?;
+    /// assert_eq!(dispatcher.timer_count(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     fn now(&mut self) -> ControlFlow<(), Option<u64>> {
         ControlFlow::Continue(None)
     }

@@ -32,6 +32,29 @@ use std::time::Duration;
 /// ```
 pub trait Tracer {
     /// The dispatcher is about to wait, for so long or, without a limit, until something happens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    /// use roundel::{Clock, Order, Runner, Tracer, sleep};
+    ///
+    /// #[derive(Default)]
+    /// struct LastWait(Cell<Option<Duration>>);
+    ///
+    /// impl Tracer for LastWait {
+    ///     fn wait_began(&self, limit: Option<Duration>) {
+    ///         self.0.set(limit);
+    ///     }
+    /// }
+    ///
+    /// let (last, nap) = (Rc::new(LastWait::default()), Duration::from_millis(5));
+    /// let mut runner = Runner::new(Clock::monotonic(), Order::Fifo)?;
+    /// runner.set_tracer(Some(last.clone()));
+    /// runner.run(sleep(nap))?;
+    /// assert!(last.0.get().is_some_and(|limit| limit <= nap));
+    /// # Ok::<(), roundel::Error>(())
+    /// ```
     fn wait_began(&self, limit: Option<Duration>) {
         let _ = limit;
     }
