@@ -10,7 +10,7 @@ use std::fmt;
 /// ```
 /// use roundel::{Queue, queue::Store};
 ///
-/// /// Bears a queue of any kind.
+/// /// Takes a queue of any kind.
 /// fn fill<S: Store<u32>>(queue: &Queue<u32, S>) {
 ///     (1..=3).for_each(|number| queue.try_put(number).unwrap());
 /// }
