@@ -1,7 +1,5 @@
 //! Connections, received from and sent to by a ring and without one: nothing tells them apart but the time it takes.
 
-#[path = "support/fork.rs"]
-mod fork;
 #[path = "support/ways.rs"]
 mod ways;
 
