@@ -178,6 +178,23 @@ fn several_tasks_may_wait_for_the_same_descriptor() {
 }
 
 #[test]
+fn who_gives_up_reading_to_the_end_has_what_came_by_then_and_no_more() {
+    each_way(|| async {
+        let (one, other) = connected().await;
+        let mut bytes = b"begun ".to_vec();
+        for text in ["hello ", "and "] {
+            one.write_all(text.as_bytes()).await.unwrap();
+            let reading = timeout(Duration::from_millis(5), other.read_to_end(&mut bytes));
+            assert!(matches!(reading.await, Err(Error::Timeout)));
+        }
+        one.write_all(b"goodbye").await.unwrap();
+        drop(one);
+        assert_eq!(other.read_to_end(&mut bytes).await.unwrap(), 7);
+        assert_eq!(bytes, b"begun hello and goodbye");
+    });
+}
+
+#[test]
 fn a_flood_does_not_keep_the_others_from_their_turns() {
     each_way(|| async {
         let (one, other) = connected().await;

@@ -1,5 +1,6 @@
 //! What streams of every kind have in common.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -424,21 +425,39 @@ pub(super) async fn read_to_end(
     bytes: &mut Vec<u8>,
 ) -> io::Result<usize> {
     let before = bytes.len();
-    let mut filled = before;
+    let mut filling = Filling {
+        filled: before,
+        bytes,
+    };
     loop {
-        if bytes.len() - filled < 1024 {
-            bytes.resize((2 * bytes.len()).max(filled + 8 * 1024), 0);
+        let room = filling.room();
+        match poll_fn(|cx| Pin::new(&mut *reader).poll_read(cx, room)).await? {
+            0 => return Ok(filling.filled - before),
+            count => filling.filled += count,
         }
-        let outcome =
-            std::future::poll_fn(|cx| Pin::new(&mut *reader).poll_read(cx, &mut bytes[filled..]));
-        let outcome = outcome.await;
-        if !matches!(outcome, Ok(1..)) {
-            bytes.truncate(filled);
+    }
+}
+
+/// Bytes with room behind them, which is gone with this.
+struct Filling<'b> {
+    bytes: &'b mut Vec<u8>,
+    filled: usize,
+}
+
+impl Filling<'_> {
+    fn room(&mut self) -> &mut [u8] {
+        let length = self.bytes.len();
+        if length - self.filled < 1024 {
+            self.bytes
+                .resize((2 * length).max(self.filled + 8 * 1024), 0);
         }
-        match outcome? {
-            0 => return Ok(filled - before),
-            count => filled += count,
-        }
+        &mut self.bytes[self.filled..]
+    }
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.filled);
     }
 }
 
