@@ -45,6 +45,7 @@ fn letters_come_before_due_timers() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri watches descriptors for edges only")]
 fn letters_come_before_descriptors() {
     let desk = Desk::real();
     let (reader, mut writer) = pipe_with(b"");
@@ -93,6 +94,7 @@ fn letters_arrive_complete_and_in_their_senders_order() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri knows no signals")]
 fn a_signal_during_the_wait_is_reported_to_the_host() {
     extern "C" fn ignore(_signal: libc::c_int) {}
 

@@ -115,6 +115,7 @@ fn the_virtual_clock_waits_for_work_in_threads() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri watches descriptors for edges only")]
 fn the_virtual_clock_gives_descriptors_a_chance_before_it_jumps() {
     let desk = Desk::simulated();
     let (reader, _writer) = pipe_with(b"x");
@@ -129,6 +130,7 @@ fn the_virtual_clock_gives_descriptors_a_chance_before_it_jumps() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri watches descriptors for edges only")]
 fn the_virtual_clock_jumps_when_descriptors_stay_silent() {
     let desk = Desk::simulated();
     let (reader, _writer) = pipe_with(b"");
@@ -141,6 +143,7 @@ fn the_virtual_clock_jumps_when_descriptors_stay_silent() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri watches descriptors for edges only")]
 fn the_virtual_clock_does_not_wait_for_internal_descriptors() {
     let desk = Desk::simulated();
     let (reader, _writer) = pipe_with(b"");
@@ -154,6 +157,7 @@ fn the_virtual_clock_does_not_wait_for_internal_descriptors() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "Miri takes longer than a millisecond")]
 fn a_real_timer_is_neither_early_nor_a_millisecond_late() {
     let desk = Desk::real();
     let latenesses: Rc<std::cell::RefCell<Vec<u64>>> = Rc::default();
