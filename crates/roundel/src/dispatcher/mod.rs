@@ -19,6 +19,8 @@
 
 mod buckets;
 mod clock;
+mod connections;
+mod descriptors;
 mod heap;
 mod inbox;
 mod job;
@@ -26,6 +28,7 @@ mod order;
 mod ready;
 mod timers;
 mod tracer;
+mod transfers;
 mod turn;
 
 pub use clock::Clock;
@@ -39,14 +42,12 @@ pub use tracer::Tracer;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
 use std::rc::Rc;
 
-use crate::files::{Attempt, FileAccess, Files, Started};
-use crate::reactor::{Direction, Inbound, Outbound, Reactor, StreamAccess};
+use crate::files::Files;
+use crate::reactor::Reactor;
 use crate::sync::Arc;
-use crate::sys::{Notifier, Transfer};
+use crate::sys::Notifier;
 use ready::Ready;
 use timers::Timers;
 
@@ -213,284 +214,6 @@ impl<J: Job> Dispatcher<J> {
         let mut jobs = Vec::with_capacity(self.timers.len());
         self.timers.visit(&mut |job| jobs.push(job.clone()));
         jobs
-    }
-
-    /// Makes a job ready whenever `fd` can be read, has been hung up or has failed, and returns
-    /// the job it replaces.
-    ///
-    /// As long as the descriptor is readable, the job gets ready again and again.
-    ///
-    /// # Errors
-    ///
-    /// Returns the operating system's error: for a descriptor that isn't open or can't be waited
-    /// for, as regular files can't. Nothing has been replaced then.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::{io::Write, os::fd::AsRawFd};
-    /// # use std::ops::ControlFlow::{self, Continue};
-    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
-    /// # #[derive(Clone, Debug)] struct Note(u32);
-    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
-    /// # impl Host<Note> for Vec<u32> {
-    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
-    /// # }
-    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
-    /// # let mut notes = Vec::new();
-    /// let (reader, mut writer) = std::io::pipe()?;
-    /// dispatcher.add_reader(reader.as_raw_fd(), Note(1))?;
-    /// writer.write_all(b"one")?;
-    /// for _ in 0..2 {
-    ///     dispatcher.run_once(&mut notes, true)?;
-    /// }
-    /// assert_eq!(notes, [1, 1], "nobody has read what can be read");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn add_reader(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
-        self.reactor.add(fd, Direction::Read, job)
-    }
-
-    /// Makes a job ready whenever `fd` can be written, has been hung up or has failed, and returns
-    /// the job it replaces.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_reader`](Self::add_reader).
-    pub fn add_writer(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
-        self.reactor.add(fd, Direction::Write, job)
-    }
-
-    /// Does what [`add_reader`](Self::add_reader) does, for a socket that may soon be closed or
-    /// paused: who removes the job again before long has made no system call.
-    ///
-    /// What the operating system won't watch is not refused here: each turn looks at it, and none
-    /// waits; one that is closed counts as readable.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_reader`](Self::add_reader), for a negative descriptor and after
-    /// [`close`](Self::close) only.
-    ///
-    /// # Cost
-    ///
-    /// The next time that the operating system is asked for events, one call more for all such
-    /// sockets, and one for each at the time after that, or before a wait that lasts.
-    pub fn add_reader_lazily(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
-        self.reactor.add_fresh(fd, job)
-    }
-
-    /// Makes a job ready the next time that `fd` can be read, has been hung up or has failed, and
-    /// returns the job it replaces.
-    ///
-    /// For who is going to wait for the same descriptor again and again. The job stays there, to be
-    /// removed or to be added again, though it hears no more; of a descriptor that is watched for
-    /// writing as well, it may hear more than once.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_reader`](Self::add_reader).
-    ///
-    /// # Cost
-    ///
-    /// One system call; to remove a job that has heard takes none.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::{io::Write, os::fd::AsRawFd};
-    /// # use std::ops::ControlFlow::{self, Continue};
-    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
-    /// # #[derive(Clone, Debug)] struct Note(u32);
-    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
-    /// # impl Host<Note> for Vec<u32> {
-    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
-    /// # }
-    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
-    /// # let mut notes = Vec::new();
-    /// let (reader, mut writer) = std::io::pipe()?;
-    /// dispatcher.add_reader_once(reader.as_raw_fd(), Note(1))?;
-    /// writer.write_all(b"one")?;
-    /// dispatcher.run_once(&mut notes, true)?;
-    /// dispatcher.run_once(&mut notes, false)?;
-    /// assert_eq!(notes, [1], "it can still be read, but the job hears no more");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn add_reader_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
-        self.reactor.add_once(fd, Direction::Read, job)
-    }
-
-    /// Makes a job ready the next time that `fd` can be written, has been hung up or has failed:
-    /// as [`add_reader_once`](Self::add_reader_once) otherwise.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_reader`](Self::add_reader).
-    pub fn add_writer_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
-        self.reactor.add_once(fd, Direction::Write, job)
-    }
-
-    /// Ends what [`add_reader`](Self::add_reader) began, and returns the job if there was one.
-    ///
-    /// The descriptor may be closed already, though it is better form to remove it before.
-    pub fn remove_reader(&self, fd: RawFd) -> Option<J> {
-        self.reactor.remove(fd, Direction::Read)
-    }
-
-    /// Ends what [`add_writer`](Self::add_writer) began, and returns the job if there was one.
-    pub fn remove_writer(&self, fd: RawFd) -> Option<J> {
-        self.reactor.remove(fd, Direction::Write)
-    }
-
-    /// Returns the job that hears when `fd` can be read.
-    pub fn reader(&self, fd: RawFd) -> Option<J> {
-        self.reactor.job(fd, Direction::Read)
-    }
-
-    /// Returns the job that hears when `fd` can be written.
-    pub fn writer(&self, fd: RawFd) -> Option<J> {
-        self.reactor.job(fd, Direction::Write)
-    }
-
-    /// Says that `fd` is the face's own, as a pipe for signals is: watching it does not count as
-    /// awaiting something. Holds until the descriptor's reader and writer are removed.
-    pub fn mark_internal(&self, fd: RawFd) {
-        self.reactor.mark_internal(fd);
-    }
-
-    /// Reads from a file what can be had without waiting, as what is in the page cache can.
-    ///
-    /// Without an offset the descriptor's own position counts. No bytes mean the end of the file.
-    ///
-    /// # Errors
-    ///
-    /// Returns the operating system's error.
-    pub fn read_now(
-        &self,
-        fd: RawFd,
-        offset: Option<u64>,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> io::Result<Attempt> {
-        self.files.read_now(fd, offset, buffer)
-    }
-
-    /// Reads into memory that has something in it already: otherwise as [`read_now`](Self::read_now).
-    ///
-    /// # Errors
-    ///
-    /// As [`read_now`](Self::read_now).
-    pub fn fill_now(
-        &self,
-        fd: RawFd,
-        offset: Option<u64>,
-        buffer: &mut [u8],
-    ) -> io::Result<Attempt> {
-        self.files.fill_now(fd, offset, buffer)
-    }
-
-    /// Writes to a file what can be written without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Returns the operating system's error.
-    pub fn write_now(&self, fd: RawFd, offset: Option<u64>, data: &[u8]) -> io::Result<Attempt> {
-        self.files.write_now(fd, offset, data)
-    }
-
-    /// Has the kernel or a thread read or write, and makes `job` ready when that is done.
-    ///
-    /// The descriptor has to stay open until then: it is for the job to see to it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::{fs::File, os::fd::AsRawFd};
-    /// use roundel::Transfer;
-    /// # use std::ops::ControlFlow::{self, Continue};
-    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
-    /// # #[derive(Clone, Debug)] struct Note(u32);
-    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
-    /// # impl Host<Note> for Vec<u32> {
-    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
-    /// # }
-    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
-    /// # let mut notes = Vec::new();
-    /// let file = File::open("Cargo.toml")?;
-    /// let transfer = Transfer::read(file.as_raw_fd(), Some(0), 9);
-    /// let started = dispatcher.start_transfer(transfer, Note(1));
-    /// while notes.is_empty() {
-    ///     dispatcher.run_once(&mut notes, true)?;
-    /// }
-    /// let (length, transfer) = started.take().expect("its job has been run");
-    /// assert_eq!((length?, &*transfer.into_buffer()), (9, &b"[package]"[..]));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn start_transfer(&self, transfer: Transfer, job: J) -> Rc<Started> {
-        self.files.start(transfer, job)
-    }
-
-    /// Asks for the end of a transfer. Its job becomes ready all the same, when the transfer is done or
-    /// has been given up.
-    pub fn cancel_transfer(&self, started: &Rc<Started>) {
-        self.files.cancel(started);
-    }
-
-    /// Says which way files are read and written from now on.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error while transfers are under way, and if there is no such way.
-    pub fn set_file_access(&self, access: FileAccess) -> io::Result<()> {
-        self.files.set_access(access)
-    }
-
-    /// Says which way connections are received from and sent to from now on.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error while any is being received from or sent to by a ring, and if there is no such way.
-    pub fn set_stream_access(&self, access: StreamAccess) -> io::Result<()> {
-        self.reactor.set_stream_access(access)
-    }
-
-    /// Receives from a connection into `inbound`, and has `job` told whenever something has come; or returns that this
-    /// can't be had.
-    pub(crate) fn receive(
-        &self,
-        fd: RawFd,
-        inbound: &Rc<Inbound>,
-        job: impl FnOnce() -> J,
-    ) -> bool {
-        self.reactor.receive(fd, inbound, job)
-    }
-
-    /// Hears that somebody waits for what comes into `inbound`.
-    #[inline]
-    pub(crate) fn await_inbound(&self, inbound: &Inbound) {
-        self.reactor.heed(inbound);
-    }
-
-    /// Sends to a connection, and has `job` told when `outbound` says how much has gone; or returns that this can't be
-    /// had.
-    pub(crate) fn send(
-        &self,
-        fd: RawFd,
-        outbound: &Rc<Outbound>,
-        bytes: &[u8],
-        job: impl FnOnce() -> J,
-    ) -> bool {
-        self.reactor.send(fd, outbound, bytes, job)
-    }
-
-    /// Returns how often the operating system has been asked for events.
-    #[inline]
-    pub(crate) fn waits(&self) -> u64 {
-        self.reactor.waits()
-    }
-
-    /// Lets go of a connection, whose descriptor may be closed then.
-    pub(crate) fn shut(&self, inbound: &Inbound, outbound: &Outbound) {
-        self.reactor.shut(inbound, outbound);
     }
 
     /// Says that work has begun in another thread whose end the inbox will hear of.
