@@ -14,6 +14,18 @@ impl<J: Job> Dispatcher<J> {
     /// # Errors
     ///
     /// Returns an error while any is being received from or sent to by a ring, and if there is no such way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use roundel::StreamAccess;
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// assert!(dispatcher.set_stream_access(StreamAccess::Poller).is_ok());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_stream_access(&self, access: StreamAccess) -> io::Result<()> {
         self.reactor.set_stream_access(access)
     }

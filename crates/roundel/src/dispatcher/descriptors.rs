@@ -50,6 +50,26 @@ impl<J: Job> Dispatcher<J> {
     /// # Errors
     ///
     /// As [`add_reader`](Self::add_reader).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// dispatcher.add_writer(writer.as_raw_fd(), Note(1))?;
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!(notes, [1]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_writer(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
         self.reactor.add(fd, Direction::Write, job)
     }
@@ -69,6 +89,29 @@ impl<J: Job> Dispatcher<J> {
     ///
     /// The next time that the operating system is asked for events, one call more for all such
     /// sockets, and one for each at the time after that, or before a wait that lasts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io::Write, os::{fd::AsRawFd, unix::net::UnixStream}};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (socket, mut peer) = UnixStream::pair()?;
+    /// dispatcher.add_reader_lazily(socket.as_raw_fd(), Note(1))?;
+    /// peer.write_all(b"one")?;
+    /// while notes.is_empty() {
+    ///     dispatcher.run_once(&mut notes, true)?;
+    /// }
+    /// assert_eq!(notes, [1]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_reader_lazily(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
         self.reactor.add_fresh(fd, job)
     }
@@ -119,6 +162,27 @@ impl<J: Job> Dispatcher<J> {
     /// # Errors
     ///
     /// As [`add_reader`](Self::add_reader).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// dispatcher.add_writer_once(writer.as_raw_fd(), Note(1))?;
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// dispatcher.run_once(&mut notes, false)?;
+    /// assert_eq!(notes, [1]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn add_writer_once(&self, fd: RawFd, job: J) -> io::Result<Option<J>> {
         self.reactor.add_once(fd, Direction::Write, job)
     }
@@ -126,27 +190,109 @@ impl<J: Job> Dispatcher<J> {
     /// Ends what [`add_reader`](Self::add_reader) began, and returns the job if there was one.
     ///
     /// The descriptor may be closed already, though it is better form to remove it before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// dispatcher.add_reader(reader.as_raw_fd(), Note(1))?;
+    /// assert!(dispatcher.remove_reader(reader.as_raw_fd()).is_some());
+    /// assert!(dispatcher.remove_reader(reader.as_raw_fd()).is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn remove_reader(&self, fd: RawFd) -> Option<J> {
         self.reactor.remove(fd, Direction::Read)
     }
 
     /// Ends what [`add_writer`](Self::add_writer) began, and returns the job if there was one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// dispatcher.add_writer(writer.as_raw_fd(), Note(1))?;
+    /// assert!(dispatcher.remove_writer(writer.as_raw_fd()).is_some());
+    /// assert!(dispatcher.remove_writer(writer.as_raw_fd()).is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn remove_writer(&self, fd: RawFd) -> Option<J> {
         self.reactor.remove(fd, Direction::Write)
     }
 
     /// Returns the job that hears when `fd` can be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// dispatcher.add_reader(reader.as_raw_fd(), Note(1))?;
+    /// assert_eq!(dispatcher.reader(reader.as_raw_fd()).map(|job| job.0), Some(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn reader(&self, fd: RawFd) -> Option<J> {
         self.reactor.job(fd, Direction::Read)
     }
 
     /// Returns the job that hears when `fd` can be written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd;
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (_reader, writer) = std::io::pipe()?;
+    /// dispatcher.add_writer(writer.as_raw_fd(), Note(1))?;
+    /// assert_eq!(dispatcher.writer(writer.as_raw_fd()).map(|job| job.0), Some(1));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn writer(&self, fd: RawFd) -> Option<J> {
         self.reactor.job(fd, Direction::Write)
     }
 
     /// Says that `fd` is the face's own, as a pipe for signals is: watching it does not count as
     /// awaiting something. Holds until the descriptor's reader and writer are removed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{ops::ControlFlow::{self, Break, Continue}, os::fd::AsRawFd};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # struct UntilIdle;
+    /// impl Host<Note> for UntilIdle {
+    /// #   fn run(&mut self, _job: Note) -> ControlFlow<()> { Continue(()) }
+    ///     fn idle(&mut self) -> ControlFlow<()> {
+    ///         Break(())
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::new(Clock::virtual_time(), Order::Fifo)?;
+    /// let (signals, _writer) = std::io::pipe()?;
+    /// dispatcher.add_reader(signals.as_raw_fd(), Note(1))?;
+    /// dispatcher.mark_internal(signals.as_raw_fd());
+    /// // It would wait for the pipe else.
+    /// assert!(dispatcher.run_once(&mut UntilIdle, true)?.is_break());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn mark_internal(&self, fd: RawFd) {
         self.reactor.mark_internal(fd);
     }

@@ -115,6 +115,17 @@ impl<J: Job> Dispatcher<J> {
     /// # Errors
     ///
     /// Returns the operating system's error if there are no more descriptors to be had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Seeded(7))?;
+    /// assert_eq!((dispatcher.now(), dispatcher.ready_len(), dispatcher.timer_count()), (0, 0, 0));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn new(clock: Clock, order: Order) -> io::Result<Self> {
         let notifier = Arc::new(Notifier::new()?);
         Ok(Self {
@@ -134,17 +145,61 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Puts a job at the back of the ready queue.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push(Note(1));
+    /// dispatcher.push(Note(2));
+    /// dispatcher.run_once(&mut notes, false)?;
+    /// assert_eq!(notes, [1, 2]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     pub fn push(&self, job: J) {
         self.ready.push(job);
     }
 
     /// Returns how many jobs are ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push(Note(1));
+    /// assert_eq!(dispatcher.ready_len(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn ready_len(&self) -> usize {
         self.ready.len()
     }
 
     /// Returns the jobs that are ready, the next one first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push(Note(1));
+    /// dispatcher.push(Note(2));
+    /// assert_eq!(dispatcher.ready_jobs()[0].0, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn ready_jobs(&self) -> Vec<J> {
         let mut jobs = Vec::with_capacity(self.ready.len());
         self.ready.visit(&mut |job| jobs.push(job.clone()));
@@ -152,6 +207,24 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Returns the time of the dispatcher's clock, in nanoseconds.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push_at(1_000, Note(1));
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!(dispatcher.now(), 1_000);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     pub fn now(&self) -> u64 {
         self.clock.now()
@@ -164,6 +237,27 @@ impl<J: Job> Dispatcher<J> {
     /// # Cost
     ///
     /// Logarithmic in the number of timers, constant if the deadline is the latest of all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push_at(2_000, Note(2));
+    /// dispatcher.push_at(1_000, Note(1));
+    /// while notes.len() < 2 {
+    ///     dispatcher.run_once(&mut notes, true)?;
+    /// }
+    /// assert_eq!((notes, dispatcher.now()), (vec![1, 2], 2_000));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn push_at(&self, deadline: u64, job: J) {
         self.timers.push(deadline, job);
     }
@@ -205,11 +299,35 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Returns how many timers there are, counting those cancelled but not yet dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push_at(1_000, Note(1));
+    /// assert_eq!(dispatcher.timer_count(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn timer_count(&self) -> usize {
         self.timers.len()
     }
 
     /// Returns the jobs that wait for their time, in no particular order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push_at(1_000, Note(1));
+    /// assert_eq!(dispatcher.timer_jobs()[0].0, 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn timer_jobs(&self) -> Vec<J> {
         let mut jobs = Vec::with_capacity(self.timers.len());
         self.timers.visit(&mut |job| jobs.push(job.clone()));
@@ -245,21 +363,115 @@ impl<J: Job> Dispatcher<J> {
     }
 
     /// Says that a piece of such work has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// dispatcher.push_at(1_000, Note(1));
+    /// dispatcher.external_begin();
+    /// dispatcher.external_end();
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!((notes, dispatcher.now()), (vec![1], 1_000), "the clock jumps again");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn external_end(&self) {
         self.external.set(self.external.get().saturating_sub(1));
     }
 
     /// Has the next turn ask the operating system for events, however much is ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{io::Write, os::fd::AsRawFd};
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let (reader, mut writer) = std::io::pipe()?;
+    /// dispatcher.add_reader(reader.as_raw_fd(), Note(2))?;
+    /// writer.write_all(b"two")?;
+    /// dispatcher.push(Note(1));
+    /// dispatcher.poll_soon();
+    /// dispatcher.run_once(&mut notes, false)?;
+    /// assert_eq!(notes, [1, 2]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn poll_soon(&self) {
         self.unpolled.set(turn::JOBS_PER_POLL);
     }
 
     /// Returns the way into this dispatcher for other threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// let inbox = dispatcher.inbox();
+    /// let thread = std::thread::spawn(move || inbox.push(1));
+    /// assert!(thread.join().expect("it does not panic").is_ok());
+    /// dispatcher.run_once(&mut notes, true)?;
+    /// assert_eq!(notes, [1]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn inbox(&self) -> Arc<Inbox<J::Remote>> {
         Arc::clone(&self.inbox)
     }
 
     /// Has `tracer` watch, or nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use roundel::Tracer;
+    /// # use std::ops::ControlFlow::{self, Continue};
+    /// # use roundel::{Clock, Dispatcher, Host, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # impl Host<Note> for Vec<u32> {
+    /// #     fn run(&mut self, job: Note) -> ControlFlow<()> { self.push(job.0); Continue(()) }
+    /// # }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// # let mut notes = Vec::new();
+    /// #[derive(Default)]
+    /// struct Turns(Cell<usize>);
+    ///
+    /// impl Tracer for Turns {
+    ///     fn turn_ended(&self) {
+    ///         self.0.set(self.0.get() + 1);
+    ///     }
+    /// }
+    ///
+    /// let turns = Rc::new(Turns::default());
+    /// dispatcher.set_tracer(Some(turns.clone()));
+    /// dispatcher.push(Note(1));
+    /// dispatcher.run_once(&mut notes, false)?;
+    /// assert_eq!(turns.0.get(), 1);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn set_tracer(&self, tracer: Option<Rc<dyn Tracer>>) {
         self.is_traced.set(tracer.is_some());
         let replaced = self.tracer.replace(tracer);
@@ -270,6 +482,21 @@ impl<J: Job> Dispatcher<J> {
     /// Shows `visit` every job there is: ready, waiting for its time, for a descriptor or for a file.
     ///
     /// What `visit` does must not call the dispatcher.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use roundel::{Clock, Dispatcher, Job, Order};
+    /// # #[derive(Clone, Debug)] struct Note(u32);
+    /// # impl Job for Note { type Remote = u32; fn from_remote(note: u32) -> Self { Self(note) } }
+    /// # let dispatcher = Dispatcher::<Note>::new(Clock::virtual_time(), Order::Fifo)?;
+    /// dispatcher.push(Note(1));
+    /// dispatcher.push_at(1_000, Note(2));
+    /// let mut sum = 0;
+    /// dispatcher.visit_jobs(&mut |job| sum += job.0);
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn visit_jobs(&self, visit: &mut dyn FnMut(&J)) {
         self.ready.visit(visit);
         self.timers.visit(visit);
