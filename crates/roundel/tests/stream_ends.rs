@@ -45,6 +45,23 @@ fn the_peer_hears_at_once_of_a_connection_that_is_dropped_while_it_is_read() {
 }
 
 #[test]
+fn what_finds_no_room_does_not_keep_a_dropped_connection_open() {
+    each_way(|| async {
+        let (one, other) = UnixStream::pair().unwrap();
+        let mut sent = 0;
+        while let Ok(count) = timeout(Duration::from_millis(5), one.write(&[1; 1000])).await {
+            sent += count.unwrap();
+        }
+        drop(one);
+        sleep(Duration::from_millis(1)).await;
+        let refused = other.write(b"x").await.unwrap_err().kind();
+        assert_eq!(refused, ErrorKind::BrokenPipe);
+        let mut rest = Vec::new();
+        assert_eq!(other.read_to_end(&mut rest).await.unwrap(), sent);
+    });
+}
+
+#[test]
 fn a_number_that_is_used_again_is_another_connection() {
     each_way(|| async {
         let mut numbers = Vec::new();

@@ -81,6 +81,10 @@ impl StreamRing {
         match *self {}
     }
 
+    pub(crate) fn cancel_send(&mut self, _key: usize) {
+        match *self {}
+    }
+
     pub(crate) fn is_queued(&self, _batch: u64) -> bool {
         match *self {}
     }

@@ -136,7 +136,16 @@ impl StreamRing {
 
     /// Asks for the end of a receive, which is reported soon after, perhaps after more has come.
     pub(crate) fn cancel_receive(&mut self, key: usize) {
-        let whose = CancelBuilder::user_data((key as u64) << 2 | RECEIVE);
+        self.cancel(key, RECEIVE);
+    }
+
+    /// Asks for the end of a send for which there is no room: what can go at once has gone before.
+    pub(crate) fn cancel_send(&mut self, key: usize) {
+        self.cancel(key, SEND);
+    }
+
+    fn cancel(&mut self, key: usize, kind: u64) {
+        let whose = CancelBuilder::user_data((key as u64) << 2 | kind);
         let entry = opcode::AsyncCancel2::new(whose).build();
         self.push(&entry.user_data(CANCELLATION));
     }

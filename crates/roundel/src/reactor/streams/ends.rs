@@ -85,8 +85,8 @@ impl Inbound {
 /// What is being sent to a connection: one piece at a time, so that none can overtake another.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
-    /// The batch of the piece that is under way.
-    pub(super) batch: Cell<Option<u64>>,
+    /// The key and the batch of the piece that is under way.
+    pub(super) piece: Cell<Option<(usize, u64)>>,
     /// What became of the last one.
     outcome: RefCell<Option<io::Result<usize>>>,
 }
@@ -95,7 +95,7 @@ impl Outbound {
     /// Returns whether a piece is under way.
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {
-        self.batch.get().is_some()
+        self.piece.get().is_some()
     }
 
     /// Takes what became of the last piece.
@@ -104,13 +104,13 @@ impl Outbound {
         self.outcome.take()
     }
 
-    pub(super) fn begin(&self, batch: u64) {
+    pub(super) fn begin(&self, key: usize, batch: u64) {
         self.outcome.take();
-        self.batch.set(Some(batch));
+        self.piece.set(Some((key, batch)));
     }
 
     pub(super) fn end(&self, outcome: io::Result<usize>) {
-        self.batch.set(None);
+        self.piece.set(None);
         self.outcome.replace(Some(outcome));
     }
 }

@@ -380,7 +380,7 @@ impl<J: Told> Reactor<J> {
         };
         let mut sends = streams.sends.borrow_mut();
         let entry = sends.vacant_entry();
-        outbound.begin(ring.send(entry.key(), fd, bytes));
+        outbound.begin(entry.key(), ring.send(entry.key(), fd, bytes));
         entry.insert(Outgoing {
             job: job(),
             outbound: Rc::clone(outbound),
@@ -389,14 +389,14 @@ impl<J: Told> Reactor<J> {
         true
     }
 
-    /// Lets go of a connection, whose descriptor may be closed then. What is being sent goes on.
+    /// Lets go of a connection, whose descriptor may be closed then. Of what is being sent goes what there is room for.
     pub(crate) fn shut(&self, inbound: &Inbound, outbound: &Outbound) {
         if !inbound.is_open() && !outbound.is_busy() {
             return;
         }
         let streams = &self.streams;
         streams.leave_to_parent();
-        let mut begun = [outbound.batch.get(), None];
+        let mut begun = [None, None];
         let mut owner = None;
         if let Receiving::Until { key, .. } | Receiving::Ending { key } = inbound.state.get() {
             streams.unheed(inbound);
@@ -405,6 +405,12 @@ impl<J: Told> Reactor<J> {
         if let Some(ring) = &mut *streams.ring.borrow_mut() {
             if let Receiving::Until { key, batch } = inbound.state.get() {
                 ring.cancel_receive(key);
+                streams.is_stirring.set(true);
+                begun[0] = Some(batch);
+            }
+            // It would keep the connection open for as long as the peer does not read.
+            if let Some((key, batch)) = outbound.piece.get() {
+                ring.cancel_send(key);
                 streams.is_stirring.set(true);
                 begun[1] = Some(batch);
             }
