@@ -368,3 +368,31 @@ fn whatever_else_is_watched_is_heard_of_beside_connections() {
         idle.cancel();
     });
 }
+
+#[test]
+fn a_dropped_connection_is_closed_whenever_the_next_turn_may_be() {
+    each_way(|| async {
+        let mut buffer = [0; 10];
+        let mut pairs: Vec<_> = (0..60).map(|_| UnixStream::pair().unwrap()).collect();
+        for (one, _) in &pairs {
+            assert!(begin(&mut pin!(one.read(&mut buffer))).await.is_none());
+        }
+        for turns in 0..3 {
+            for _ in 0..turns {
+                yield_now().await;
+            }
+            // The others have something to say at the same time.
+            for (_, other) in &pairs {
+                other.get_ref().write_all(b"x").unwrap();
+            }
+            let (one, other) = pairs.pop().unwrap();
+            drop(one);
+            // A thread that waits here for what another one reads must not wait for ever.
+            let end = other.get_ref().read(&mut buffer).map_err(|it| it.kind());
+            assert!(
+                matches!(end, Ok(0) | Err(io::ErrorKind::ConnectionReset)),
+                "{end:?}"
+            );
+        }
+    });
+}

@@ -65,11 +65,11 @@ impl StreamRing {
         match *self {}
     }
 
-    pub(crate) fn receive(&mut self, _key: usize, _fd: RawFd) -> u64 {
+    pub(crate) fn receive(&mut self, _key: usize, _fd: RawFd) {
         match *self {}
     }
 
-    pub(crate) fn send(&mut self, _key: usize, _fd: RawFd, _bytes: &[u8]) -> u64 {
+    pub(crate) fn send(&mut self, _key: usize, _fd: RawFd, _bytes: &[u8]) {
         match *self {}
     }
 
@@ -85,11 +85,7 @@ impl StreamRing {
         match *self {}
     }
 
-    pub(crate) fn is_queued(&self, _batch: u64) -> bool {
-        match *self {}
-    }
-
-    pub(crate) fn submit(&mut self) {
+    pub(crate) fn hand_over(&mut self) {
         match *self {}
     }
 

@@ -53,8 +53,6 @@ pub(crate) struct StreamRing {
     is_poller_watched: bool,
     has_poller_news: bool,
     sends_queued: u32,
-    /// How often all that was new has been handed over.
-    batch: u64,
 }
 
 impl StreamRing {
@@ -84,7 +82,6 @@ impl StreamRing {
             is_poller_watched: false,
             has_poller_news: false,
             sends_queued: 0,
-            batch: 0,
         })
     }
 
@@ -100,16 +97,15 @@ impl StreamRing {
 
     /// Receives whatever comes, piece by piece, until that is cancelled, fails or comes to its end.
     ///
-    /// The descriptor must be open until this has been handed over: see [`is_queued`](Self::is_queued).
-    pub(crate) fn receive(&mut self, key: usize, fd: RawFd) -> u64 {
+    /// The descriptor must be open until this has been [handed over](Self::hand_over).
+    pub(crate) fn receive(&mut self, key: usize, fd: RawFd) {
         let entry = opcode::RecvMulti::new(Fd(fd), Provided::GROUP).build();
         self.start(&entry, key, RECEIVE);
-        self.batch
     }
 
     /// Sends `bytes`, or as many of them as there is room for, once there is room: as
     /// [`receive`](Self::receive) otherwise.
-    pub(crate) fn send(&mut self, key: usize, fd: RawFd, bytes: &[u8]) -> u64 {
+    pub(crate) fn send(&mut self, key: usize, fd: RawFd, bytes: &[u8]) {
         let mut memory = self.spare.pop().unwrap_or_default();
         memory.extend_from_slice(bytes);
         let length = u32::try_from(memory.len()).unwrap_or(u32::MAX);
@@ -121,12 +117,10 @@ impl StreamRing {
         }
         self.sends[key] = Some(memory);
         self.start(&entry, key, SEND);
-        let batch = self.batch;
         self.sends_queued += 1;
         if self.sends_queued == SENDS_AT_MOST {
             self.submit();
         }
-        batch
     }
 
     /// Has more memory to receive into from now on, as there has been too little.
@@ -164,28 +158,18 @@ impl StreamRing {
         }
     }
 
-    /// Returns whether there is something to hand over.
-    fn has_queued(&mut self) -> bool {
-        !self.queues.submission().is_empty()
-    }
-
-    /// Returns whether what was started then, in that batch, has not been handed over yet.
-    pub(crate) fn is_queued(&self, batch: u64) -> bool {
-        batch == self.batch
-    }
-
     /// Hands over what is to be done.
-    pub(crate) fn submit(&mut self) {
+    fn submit(&mut self) {
         // What it can't take for want of memory, or because of a signal, it is told of again.
         self.queues.submit().ok();
-        self.count_batch();
+        self.sends_queued = 0;
     }
 
-    fn count_batch(&mut self) {
+    /// Hands over what is to be done, and has it done as far as it can be at once.
+    pub(crate) fn hand_over(&mut self) {
+        // The kernel does a few things at a time. That ends: what it receives takes memory which it is not given here.
+        while self.look().is_ok() && self.queues.submission().taskrun() {}
         self.sends_queued = 0;
-        if !self.has_queued() {
-            self.batch += 1;
-        }
     }
 
     /// Hands over what is to be done, and waits until something is, `poller` has events, or `timeout` has
@@ -201,7 +185,7 @@ impl StreamRing {
                 self.queues.submitter().submit_with_args(1, &limit)
             }
         };
-        self.count_batch();
+        self.sends_queued = 0;
         match outcome {
             // The time has passed, or there is so much news that more has to wait.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ETIME | libc::EBUSY)) => Ok(()),

@@ -26,8 +26,8 @@ pub(super) enum Receiving {
     /// Whoever wants to.
     #[default]
     Not,
-    /// The kernel, under this key, since that batch.
-    Until { key: usize, batch: u64 },
+    /// The kernel, under this key.
+    Until { key: usize },
     /// The kernel, which has been asked to end it.
     Ending { key: usize },
 }
@@ -85,8 +85,8 @@ impl Inbound {
 /// What is being sent to a connection: one piece at a time, so that none can overtake another.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
-    /// The key and the batch of the piece that is under way.
-    pub(super) piece: Cell<Option<(usize, u64)>>,
+    /// The key of the piece that is under way.
+    pub(super) key: Cell<Option<usize>>,
     /// What became of the last one.
     outcome: RefCell<Option<io::Result<usize>>>,
 }
@@ -95,7 +95,7 @@ impl Outbound {
     /// Returns whether a piece is under way.
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {
-        self.piece.get().is_some()
+        self.key.get().is_some()
     }
 
     /// Takes what became of the last piece.
@@ -104,13 +104,13 @@ impl Outbound {
         self.outcome.take()
     }
 
-    pub(super) fn begin(&self, key: usize, batch: u64) {
+    pub(super) fn begin(&self, key: usize) {
         self.outcome.take();
-        self.piece.set(Some((key, batch)));
+        self.key.set(Some(key));
     }
 
     pub(super) fn end(&self, outcome: io::Result<usize>) {
-        self.piece.set(None);
+        self.key.set(None);
         self.outcome.replace(Some(outcome));
     }
 }

@@ -287,8 +287,8 @@ impl<J: Clone> Streams<J> {
         if let Some((_, inbound)) = &receive.owner
             && matches!(inbound.state.get(), Receiving::Until { .. })
         {
-            let batch = ring.receive(key, receive.fd);
-            inbound.state.set(Receiving::Until { key, batch });
+            ring.receive(key, receive.fd);
+            inbound.state.set(Receiving::Until { key });
             self.is_stirring.set(true);
             return;
         }
@@ -348,8 +348,8 @@ impl<J: Told> Reactor<J> {
         };
         let owner = Some((job(), Rc::clone(inbound)));
         let key = streams.receives.borrow_mut().insert(Incoming { fd, owner });
-        let batch = ring.receive(key, fd);
-        inbound.state.set(Receiving::Until { key, batch });
+        ring.receive(key, fd);
+        inbound.state.set(Receiving::Until { key });
         streams.heed(inbound);
         streams.is_stirring.set(true);
         true
@@ -380,7 +380,8 @@ impl<J: Told> Reactor<J> {
         };
         let mut sends = streams.sends.borrow_mut();
         let entry = sends.vacant_entry();
-        outbound.begin(entry.key(), ring.send(entry.key(), fd, bytes));
+        ring.send(entry.key(), fd, bytes);
+        outbound.begin(entry.key());
         entry.insert(Outgoing {
             job: job(),
             outbound: Rc::clone(outbound),
@@ -396,32 +397,23 @@ impl<J: Told> Reactor<J> {
         }
         let streams = &self.streams;
         streams.leave_to_parent();
-        let mut begun = [None, None];
         let mut owner = None;
-        if let Receiving::Until { key, .. } | Receiving::Ending { key } = inbound.state.get() {
+        if let Receiving::Until { key } | Receiving::Ending { key } = inbound.state.get() {
             streams.unheed(inbound);
             owner = streams.receives.borrow_mut()[key].owner.take();
         }
         if let Some(ring) = &mut *streams.ring.borrow_mut() {
-            if let Receiving::Until { key, batch } = inbound.state.get() {
+            if let Receiving::Until { key } = inbound.state.get() {
                 ring.cancel_receive(key);
-                streams.is_stirring.set(true);
-                begun[0] = Some(batch);
             }
             // It would keep the connection open for as long as the peer does not read.
-            if let Some((key, batch)) = outbound.piece.get() {
+            if let Some(key) = outbound.key.get() {
                 ring.cancel_send(key);
-                streams.is_stirring.set(true);
-                begun[1] = Some(batch);
             }
-            // The kernel has to know the connection before its number can be another's.
-            if begun
-                .into_iter()
-                .flatten()
-                .any(|batch| ring.is_queued(batch))
-            {
-                ring.submit();
-            }
+            // The kernel has to know the connection before its number can be another's, and must not keep it
+            // open until the next turn, which may never be.
+            ring.hand_over();
+            streams.is_stirring.set(true);
         }
         // Whoever it belongs to may be called by its end.
         drop(owner);
