@@ -268,6 +268,9 @@ fn a_forked_child_goes_on_with_the_connections_that_it_has() {
         });
         let pair = pair.unwrap();
         assert!(fork(|| talk(&mut runner, &pair)), "{access:?}");
+        // What is under way is the parent's.
+        let chosen = || runner.set_stream_access(access).is_ok() && talk(&mut runner, &pair);
+        assert!(fork(chosen), "{access:?}");
         assert!(talk(&mut runner, &pair), "{access:?}");
     }
 }

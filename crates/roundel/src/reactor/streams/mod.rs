@@ -318,6 +318,7 @@ impl<J: Told> Reactor<J> {
     /// wanted and can't be had.
     pub(crate) fn set_stream_access(&self, access: StreamAccess) -> io::Result<()> {
         let streams = &self.streams;
+        streams.leave_to_parent();
         if streams.under_way() > 0 {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
