@@ -17,7 +17,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn pieces_change_nothing(text in texts(), sizes in vec(0..9_u8, 0..60), limit in 0..20_usize) {

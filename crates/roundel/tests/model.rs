@@ -321,7 +321,7 @@ fn compare(plans: &[Plan], order: Order, turns: &[bool]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_dispatcher_does_what_the_model_does(plans in plans(), turns in vec(any::<bool>(), 60)) {

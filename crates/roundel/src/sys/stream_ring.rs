@@ -280,11 +280,12 @@ impl StreamRing {
 
     /// Has everything cancelled and waits until the kernel is done with it.
     fn settle(&mut self) -> io::Result<()> {
-        let everything = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
         // What has not been handed over yet can't be cancelled.
         self.submit();
-        self.push(&everything.user_data(CANCELLATION));
         while self.under_way > 0 || self.is_poller_watched {
+            // Once may not be enough: what is being worked on just then is not found.
+            let everything = opcode::AsyncCancel2::new(CancelBuilder::any()).build();
+            self.push(&everything.user_data(CANCELLATION));
             match self.queues.submit_and_wait(1) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => self.reap(|_| {}),

@@ -78,7 +78,13 @@ impl Inbound {
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => {}
             Err(error) => drop(self.error.replace(Some(error))),
         }
-        bytes.len() < PIECE
+        drop(bytes);
+        self.has_room()
+    }
+
+    /// Returns whether more may come before something is taken.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes.borrow().len() < PIECE
     }
 }
 

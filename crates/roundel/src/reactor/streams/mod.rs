@@ -286,9 +286,9 @@ impl<J: Clone> Streams<J> {
         let receive = &receives[key];
         if let Some((_, inbound)) = &receive.owner
             && matches!(inbound.state.get(), Receiving::Until { .. })
+            && inbound.has_room()
         {
             ring.receive(key, receive.fd);
-            inbound.state.set(Receiving::Until { key });
             self.is_stirring.set(true);
             return;
         }
