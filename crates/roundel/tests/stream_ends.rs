@@ -255,6 +255,27 @@ fn open_descriptors() -> usize {
 }
 
 #[test]
+fn what_comes_while_a_runtime_ends_is_not_lost() {
+    for access in ways() {
+        let mut first = runner(access);
+        let pair = first.run(async {
+            let (one, other) = UnixStream::pair().unwrap();
+            assert!(begin(&mut pin!(one.read(&mut [0]))).await.is_none());
+            sleep(Duration::from_millis(1)).await;
+            (one, other)
+        });
+        let (one, other) = pair.unwrap();
+        other.get_ref().write_all(b"late").unwrap();
+        drop(first);
+        let text = runner(access).run(async move {
+            let mut text = [0; 4];
+            one.read_exact(&mut text).await.map(|()| text)
+        });
+        assert_eq!(&text.unwrap().unwrap(), b"late", "{access:?}");
+    }
+}
+
+#[test]
 fn a_forked_child_goes_on_with_the_connections_that_it_has() {
     for access in ways() {
         let mut runner = runner(access);

@@ -242,6 +242,11 @@ impl Core {
         loop {
             self.tasks.all().into_iter().for_each(Task::abandon);
             let jobs = self.dispatcher.close();
+            for job in &jobs {
+                if let Entry::Readable(source) | Entry::Writable(source) = job {
+                    source.outlive_runtime();
+                }
+            }
             if jobs.is_empty() && self.tasks.all().is_empty() {
                 return;
             }

@@ -217,6 +217,14 @@ impl Source {
         }
     }
 
+    /// Hears that the runtime has ended: no event comes any more.
+    pub(super) fn outlive_runtime(&self) {
+        for side in [&self.reader, &self.writer] {
+            side.is_watched.set(false);
+            side.is_drained.set(false);
+        }
+    }
+
     /// Lets go of the descriptor, which may be closed then, and wakes nobody.
     pub(crate) fn close(&self) {
         self.unwatch(Readiness::Readable);

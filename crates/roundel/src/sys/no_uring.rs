@@ -97,6 +97,10 @@ impl StreamRing {
         match *self {}
     }
 
+    pub(crate) fn settle(&mut self, _hear: impl FnMut(Report<'_>)) -> io::Result<()> {
+        match *self {}
+    }
+
     pub(crate) fn reap(&mut self, _hear: impl FnMut(Report<'_>)) {
         match *self {}
     }

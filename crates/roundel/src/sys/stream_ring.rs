@@ -278,8 +278,8 @@ impl StreamRing {
         news
     }
 
-    /// Has everything cancelled and waits until the kernel is done with it.
-    fn settle(&mut self) -> io::Result<()> {
+    /// Has everything cancelled, waits until the kernel is done with it, and hands `hear` what was done by then.
+    pub(crate) fn settle(&mut self, mut hear: impl FnMut(Report<'_>)) -> io::Result<()> {
         // What has not been handed over yet can't be cancelled.
         self.submit();
         while self.under_way > 0 || self.is_poller_watched {
@@ -288,7 +288,7 @@ impl StreamRing {
             self.push(&everything.user_data(CANCELLATION));
             match self.queues.submit_and_wait(1) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => self.reap(|_| {}),
+                _ => self.reap(&mut hear),
             }
         }
         Ok(())
@@ -302,7 +302,7 @@ impl Drop for StreamRing {
         if self.is_past() {
             return;
         }
-        if self.settle().is_err() {
+        if self.settle(|_| {}).is_err() {
             // Better lose some memory than have the kernel write to what is somebody else's.
             self.sends.drain(..).flatten().for_each(|send| {
                 send.leak();

@@ -77,6 +77,15 @@ struct Incoming<J> {
     owner: Option<(J, Rc<Inbound>)>,
 }
 
+/// The keys of receives that want something done.
+#[derive(Default)]
+struct Unsettled {
+    /// What has ended for want of memory.
+    starved: Vec<usize>,
+    /// What comes faster than it is taken.
+    flooded: Vec<usize>,
+}
+
 struct Outgoing<J> {
     job: J,
     outbound: Rc<Outbound>,
@@ -147,7 +156,9 @@ impl<J> Streams<J> {
             self.heeded.set(self.heeded.get() - 1);
         }
     }
+}
 
+impl<J: Clone> Streams<J> {
     fn find_ring(&self) {
         self.leave_to_parent();
         if !self.goes_without.get() && self.ring.borrow().is_none() {
@@ -171,8 +182,13 @@ impl<J> Streams<J> {
     /// Goes without the ring from now on, and returns the jobs that will not be told.
     fn give_up(&self, reason: i32) -> Vec<J> {
         self.goes_without.set(true);
-        // It waits for the kernel, so that nobody uses the connections' descriptors any more.
-        drop(self.ring.take());
+        // It waits for the kernel, so that nobody uses the connections' descriptors any more, and keeps what has come.
+        let ring = self.ring.take().filter(|ring| !ring.is_past());
+        if let Some(mut ring) = ring {
+            let mut unsettled = Unsettled::default();
+            // What goes wrong there goes wrong again when the ring is dropped, which knows what to do.
+            ring.settle(|report| self.hear(report, &mut unsettled)).ok();
+        }
         self.heeded.set(0);
         self.is_stirring.set(false);
         let mut jobs = self.heard.take();
@@ -196,9 +212,7 @@ impl<J> Streams<J> {
     pub(super) fn close(&self) -> Vec<J> {
         self.give_up(libc::ENOTCONN)
     }
-}
 
-impl<J: Clone> Streams<J> {
     /// Waits in the ring, and leaves with `events` what the poller has by then. Does nothing if nothing is under way
     /// in the ring.
     pub(super) fn wait(
@@ -222,9 +236,21 @@ impl<J: Clone> Streams<J> {
     }
 
     fn reap(&self, ring: &mut StreamRing) {
-        // What came when all pieces were in use, and what comes faster than it is taken.
-        let (mut starved, mut flooded) = (Vec::new(), Vec::new());
-        ring.reap(|report| match report {
+        let mut unsettled = Unsettled::default();
+        ring.reap(|report| self.hear(report, &mut unsettled));
+        if !unsettled.starved.is_empty() {
+            ring.provide_more();
+        }
+        for key in unsettled.starved {
+            self.receive_again(ring, key);
+        }
+        for key in unsettled.flooded {
+            self.cancel(ring, key);
+        }
+    }
+
+    fn hear(&self, report: Report<'_>, unsettled: &mut Unsettled) {
+        match report {
             Report::Sent { key, outcome } => {
                 let Outgoing { job, outbound } = self.sends.borrow_mut().remove(key);
                 outbound.end(outcome);
@@ -234,7 +260,7 @@ impl<J: Clone> Streams<J> {
                 key,
                 outcome: Err(error),
                 is_last: true,
-            } if error.raw_os_error() == Some(libc::ENOBUFS) => starved.push(key),
+            } if error.raw_os_error() == Some(libc::ENOBUFS) => unsettled.starved.push(key),
             Report::Received {
                 key,
                 outcome,
@@ -242,18 +268,9 @@ impl<J: Clone> Streams<J> {
             } => self.ended(key, Some(outcome)),
             Report::Received { key, outcome, .. } => {
                 if !self.received(key, outcome) {
-                    flooded.push(key);
+                    unsettled.flooded.push(key);
                 }
             }
-        });
-        if !starved.is_empty() {
-            ring.provide_more();
-        }
-        for key in starved {
-            self.receive_again(ring, key);
-        }
-        for key in flooded {
-            self.cancel(ring, key);
         }
     }
 
