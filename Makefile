@@ -133,7 +133,7 @@ memcheck: ## Run the core's tests under AddressSanitizer, leaks and all, where t
 	fi
 
 # What needs no sockets, files, processes or real time: Miri knows few of the system's calls.
-MIRI_TESTS ?= cancel deadlock first_completed handles interrupted lines locks meetings model primitives queue stream_buffer sync \
+MIRI_TESTS ?= cancel deadlock first_completed handles interrupted lines locks meetings primitives queue stream_buffer sync \
 	task_group tasks threads time timers turn wakers
 
 miri: ## Run the core's tests under Miri, for an hour (needs nightly Rust with Miri)
