@@ -5,11 +5,8 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-
-use futures_io::{AsyncRead, AsyncWrite};
 
 use super::watched::Watched;
 use crate::program::{Flow, Ticket};
@@ -41,18 +38,6 @@ impl<T: AsFd> Connected<T> {
     pub(super) async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
-
-    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<usize>
-    where
-        for<'a> &'a T: Write,
-    {
-        let mut ticket = Ticket::None;
-        poll_fn(|cx| {
-            let write = || self.get_ref().write(bytes);
-            self.flow.poll_send(bytes, &mut ticket, cx, write)
-        })
-        .await
-    }
 }
 
 impl<T: AsFd> Drop for Connected<T> {
@@ -67,16 +52,12 @@ impl<T: AsFd + fmt::Debug> fmt::Debug for Connected<T> {
     }
 }
 
-impl<T: AsFd> AsyncRead for &Connected<T>
+impl<T: AsFd> Connected<T>
 where
-    for<'a> &'a T: Read,
+    for<'a> &'a T: Read + Write,
 {
     #[inline]
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         if buffer.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -87,9 +68,9 @@ where
         })
     }
 
-    fn poll_read_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+    pub(super) fn poll_read_vectored(
+        &self,
+        cx: &Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
@@ -108,35 +89,28 @@ where
                 .fetch(room, cx, || self.get_ref().read_vectored(buffers))
         })
     }
-}
 
-impl<T: AsFd> AsyncWrite for &Connected<T>
-where
-    for<'a> &'a T: Write,
-{
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_write(&self, cx: &Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.flow.poll_write(cx, || self.get_ref().write(bytes))
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+    pub(super) fn poll_write_vectored(
+        &self,
+        cx: &Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let write = || self.get_ref().write_vectored(pieces);
         self.flow.poll_write(cx, write)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Sends by the ring, or else by a call.
+    pub(super) async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut ticket = Ticket::None;
+        poll_fn(|cx| {
+            let write = || self.get_ref().write(bytes);
+            self.flow.poll_send(bytes, &mut ticket, cx, write)
+        })
+        .await
     }
 }
 

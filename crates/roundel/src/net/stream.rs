@@ -48,11 +48,7 @@ macro_rules! stream {
             /// # }
             /// ```
             pub async fn read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                let mut io = &self.io;
-                std::future::poll_fn(|cx| {
-                    futures_io::AsyncRead::poll_read(std::pin::Pin::new(&mut io), cx, buffer)
-                })
-                .await
+                std::future::poll_fn(|cx| self.io.poll_read(cx, buffer)).await
             }
 
             /// Receives until the buffer is full.
@@ -368,7 +364,7 @@ macro_rules! asynchronous {
                 cx: &mut std::task::Context<'_>,
                 buffer: &mut [u8],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut &self.io).poll_read(cx, buffer)
+                self.io.poll_read(cx, buffer)
             }
 
             fn poll_read_vectored(
@@ -376,7 +372,7 @@ macro_rules! asynchronous {
                 cx: &mut std::task::Context<'_>,
                 buffers: &mut [std::io::IoSliceMut<'_>],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut &self.io).poll_read_vectored(cx, buffers)
+                self.io.poll_read_vectored(cx, buffers)
             }
         }
 
@@ -386,7 +382,7 @@ macro_rules! asynchronous {
                 cx: &mut std::task::Context<'_>,
                 bytes: &[u8],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut &self.io).poll_write(cx, bytes)
+                self.io.poll_write(cx, bytes)
             }
 
             fn poll_write_vectored(
@@ -394,7 +390,7 @@ macro_rules! asynchronous {
                 cx: &mut std::task::Context<'_>,
                 pieces: &[std::io::IoSlice<'_>],
             ) -> std::task::Poll<std::io::Result<usize>> {
-                std::pin::Pin::new(&mut &self.io).poll_write_vectored(cx, pieces)
+                self.io.poll_write_vectored(cx, pieces)
             }
 
             fn poll_flush(

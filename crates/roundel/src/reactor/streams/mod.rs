@@ -8,7 +8,7 @@
 
 mod ends;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
@@ -159,7 +159,8 @@ impl<J> Streams<J> {
 }
 
 impl<J: Clone> Streams<J> {
-    fn find_ring(&self) {
+    /// Returns the ring, which is made when it is first needed, if there can be one.
+    fn find_ring(&self) -> Option<RefMut<'_, StreamRing>> {
         self.leave_to_parent();
         if !self.goes_without.get() && self.ring.borrow().is_none() {
             match StreamRing::new() {
@@ -167,6 +168,7 @@ impl<J: Clone> Streams<J> {
                 Err(_) => self.goes_without.set(true),
             }
         }
+        RefMut::filter_map(self.ring.borrow_mut(), Option::as_deref_mut).ok()
     }
 
     /// Gives up, in a forked child, what the parent has under way.
@@ -359,9 +361,7 @@ impl<J: Told> Reactor<J> {
         job: impl FnOnce() -> J,
     ) -> bool {
         let streams = &self.streams;
-        streams.find_ring();
-        let mut ring = streams.ring.borrow_mut();
-        let Some(ring) = &mut *ring else {
+        let Some(mut ring) = streams.find_ring() else {
             return false;
         };
         let owner = Some((job(), Rc::clone(inbound)));
@@ -391,9 +391,7 @@ impl<J: Told> Reactor<J> {
         job: impl FnOnce() -> J,
     ) -> bool {
         let streams = &self.streams;
-        streams.find_ring();
-        let mut ring = streams.ring.borrow_mut();
-        let Some(ring) = &mut *ring else {
+        let Some(mut ring) = streams.find_ring() else {
             return false;
         };
         let mut sends = streams.sends.borrow_mut();
